@@ -1,0 +1,1 @@
+"""Speech: sound to FaceStates; `speak` in `speak.py` is the driver."""

@@ -1,0 +1,66 @@
+"""speak: the driver that makes a face talk from sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import tee
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivant.errors import SettingsError
+from vivant.motion.idle import IdleSettings, check_range
+from vivant.motion.speech.mouth import Mouth, signal_mouth
+from vivant.motion.speech.presence import PresenceSettings, presence
+from vivant.motion.speech.voice import listen
+from vivant.motion.state import FaceState
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SpeechSettings:
+    """How a face speaks; gains are 0..3 and 1 is natural."""
+
+    rate: Fraction = Fraction(25)
+    """States per second."""
+    seed: int = 0
+    """Chooses blinks, glances, postures and the small unevenness of the mouth; 0 or more."""
+    mouth_gain: float = 1.0
+    """Gain of all curves of jaw and mouth."""
+    head_motion: float = 1.0
+    """Gain of nods, postures and drift."""
+    brows: float = 1.0
+    """Gain of brows raised on accents."""
+    gaze_motion: float = 1.0
+    """Gain of the glances beside the viewer."""
+    blinks_per_minute: float = 16.0
+    """Mean rate of blinks, 0..60."""
+
+    def __post_init__(self) -> None:
+        for name in ("mouth_gain", "head_motion", "brows", "gaze_motion"):
+            check_range(name, getattr(self, name), 0.0, 3.0)
+        check_range("blinks_per_minute", self.blinks_per_minute, 0.0, 60.0)
+        check_range("rate", float(self.rate), 1.0, 240.0)
+        if self.seed < 0:
+            raise SettingsError(f"seed is {self.seed}; give 0 or a positive whole number")
+
+
+def speak(
+    chunks: Iterable[Floats], settings: SpeechSettings = SpeechSettings(), mouth: Mouth | None = None
+) -> Iterator[FaceState]:
+    """States of a face that says the sound in `chunks` (n,) float32 mono 16 kHz, -1..1, of any sizes.
+
+    Yields ceil(seconds * rate) states, state k for the time k / rate, and reads at most 0.5 s of sound ahead; memory
+    does not grow with the length. The same sound and settings give the same states however the sound is cut.
+    `mouth` replaces the signal-driven mouth.
+    """
+    for_mouth, for_presence = tee(listen(chunks))
+    mouth = mouth or signal_mouth(settings.mouth_gain, settings.seed)
+    idle = IdleSettings(settings.head_motion, settings.gaze_motion, settings.blinks_per_minute)
+    lively = PresenceSettings(settings.head_motion, settings.brows, idle)
+    states = presence(for_presence, settings.rate, lively, settings.seed)
+    for curves, state in zip(mouth(for_mouth, settings.rate), states, strict=True):
+        yield replace(state, curves=np.clip(state.curves + curves, 0, 1))
