@@ -1,0 +1,278 @@
+"""Cut a person out of a portrait with clean hair edges, and fill the background behind.
+
+The rough mask gives a trimap: certainly person, certainly not, and a band in between that is wide where hair may be.
+Closed-form matting (Levin, Lischinski, Weiss 2008) solves the band at up to half a megapixel; a guided filter carries
+alpha to the full resolution; multi-level foreground estimation (Germer et al. 2020) takes the old background's colour
+out of the edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vivant.face.tracker import FaceLandmarks
+from vivant.portrait.person import face_oval, is_cut_out
+from vivant.portrait.pixels import fitted_size, scale_bytes, scale_floats
+from vivant.portrait.portrait import Portrait
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+WORK_PIXELS = 500_000
+"""Size at which the band is solved."""
+HAIR_OUT, BODY_OUT, HAIR_IN, BODY_IN = 0.13, 0.03, 0.08, 0.025
+"""How far the unknown band reaches in face heights: outward and inward, around the head and below the shoulders."""
+PRIOR, POCKET_PRIOR = 2e-3, 4e-2
+"""Weights of the rough mask and of pockets against the matting Laplacian: they break ties, and bend little."""
+CLEAN_PIXELS = 4_000_000
+"""Size at which the clean colours of the edges are estimated."""
+FILL_PIXELS = 300_000
+"""Size at which the background is filled; the filling is smooth."""
+STRIP = 512
+"""Rows that are blended at a time, so that a 4K picture is never held as floats."""
+SWEEPS = 12
+"""Relaxations of the filling at each scale."""
+
+
+@dataclass(frozen=True)
+class CutOut:
+    """A person without background."""
+
+    colour: Bytes
+    """(H, W, 3) sRGB of the person alone, also where alpha is partial; meaningless where alpha is 0."""
+    alpha: Floats
+    """(H, W) 0..1."""
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """The part of the picture that holds the person's edges."""
+
+    rows: slice
+    columns: slice
+
+
+def cut_out(portrait: Portrait) -> CutOut:
+    """Alpha and clean colours of the person in `portrait`, at the picture's full resolution.
+
+    A picture that is cut out already keeps its own alpha.
+    """
+    colour = np.ascontiguousarray(portrait.picture[..., :3])
+    if is_cut_out(portrait.picture) and np.allclose(portrait.person, portrait.picture[..., 3] / 255, atol=0.01):
+        return CutOut(colour, portrait.person.copy())
+    patch = _patch(portrait)
+    image = np.ascontiguousarray(colour[patch.rows, patch.columns])
+    alpha = np.zeros(portrait.person.shape, np.float32)
+    fine = _matte(image, portrait, patch) * (portrait.picture[patch.rows, patch.columns, 3] / np.float32(255))
+    alpha[patch.rows, patch.columns] = fine
+    clean = colour.copy()
+    clean[patch.rows, patch.columns] = _foreground(image, fine)
+    return CutOut(clean, alpha)
+
+
+def _patch(portrait: Portrait) -> _Patch:
+    """Bounding box of the person with room for hair."""
+    rows, columns = np.nonzero(portrait.person > 0.02)
+    air = round(0.25 * _tall(portrait.landmarks))
+    height, width = portrait.person.shape
+    return _Patch(
+        slice(max(0, int(rows.min()) - air), min(height, int(rows.max()) + air + 1)),
+        slice(max(0, int(columns.min()) - air), min(width, int(columns.max()) + air + 1)),
+    )
+
+
+def _tall(points: Floats) -> float:
+    """Face height in the units of `points`."""
+    x0, y0, x1, y1 = FaceLandmarks(points).box
+    return max(x1 - x0, y1 - y0)
+
+
+def _matte(image: Bytes, portrait: Portrait, patch: _Patch) -> Floats:
+    """Alpha (h, w) of one patch at full resolution."""
+    scale = min(1.0, float(np.sqrt(WORK_PIXELS / (image.shape[0] * image.shape[1]))))
+    size = fitted_size(image.shape[1], image.shape[0], scale)
+    small = scale_bytes(image, size)
+    mask = scale_floats(portrait.person[patch.rows, patch.columns], size).copy()
+    points = ((portrait.landmarks[:, :2] - [patch.columns.start, patch.rows.start]) * scale).astype(np.float32)
+    trimap = _trimap(mask, points)
+    pockets = _pockets(trimap, small, points)
+    reach = max(1, round(0.05 * _tall(points)))
+    around = cv2.dilate(pockets.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+    around &= _head_front(trimap.shape, points) == 0
+    trimap[around & (trimap == 1)] = 0.5
+    # The rough mask is wrong here: no opinion around a pocket, a firm one inside.
+    mask[around] = 0.5
+    mask[pockets] = 0.0
+    solved = _settle(_solve(small, trimap, mask, pockets))
+    return solved if scale == 1.0 else _upsample(solved, small, image)
+
+
+def _trimap(mask: Floats, points: Floats) -> Floats:
+    """1 person, 0 background, 0.5 unknown, from the rough mask and the landmarks (478, 2)."""
+    bottom, tall = FaceLandmarks(points).box[3], _tall(points)
+    below = (np.arange(mask.shape[0], dtype=np.float32) - bottom) / tall
+    outward = tall * np.interp(below, [0.2, 1.2], [HAIR_OUT, BODY_OUT])[:, None]
+    inward = tall * np.interp(below, [0.2, 1.2], [HAIR_IN, BODY_IN])[:, None]
+    person = (mask > 0.5).astype(np.uint8)
+    trimap = np.full(mask.shape, 0.5, np.float32)
+    trimap[cv2.distanceTransform(person, cv2.DIST_L2, 5) > inward] = 1.0
+    trimap[cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) > outward] = 0.0
+    inner = cv2.erode(face_oval(mask.shape, points), np.ones((3, 3), np.uint8), iterations=max(1, round(0.02 * tall)))
+    trimap[inner > 0] = 1.0
+    return trimap
+
+
+def _pockets(trimap: Floats, image: Bytes, points: Floats) -> NDArray[np.bool_]:
+    """(h, w) where an even background shows between strands of hair; the rough mask closes such holes.
+
+    Only beside the head, and only where the background is even enough to be told by its colour.
+    """
+    bottom, tall = FaceLandmarks(points).box[3], _tall(points)
+    known = (trimap == 0).astype(np.float32)
+    colour = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    sigma = 0.15 * tall
+    share = cv2.GaussianBlur(known, (0, 0), sigma) + 1e-6
+    mean = cv2.GaussianBlur(colour * known[..., None], (0, 0), sigma) / share[..., None]
+    apart = (colour - mean) ** 2
+    # A coloured wall is told by its hue even in the shadow of the hair; a grey one only by its lightness.
+    chroma = np.linalg.norm(mean[..., 1:] - 128, axis=-1)
+    brighter = colour[..., 0] - mean[..., 0]
+    near_light = (brighter > -30) & (brighter < 8)
+    apart[..., 0] *= np.interp(chroma, [15, 35], [1.0, 0.1])
+    spread = np.sqrt(cv2.GaussianBlur(apart.sum(-1) * known, (0, 0), sigma) / share)
+    alike = (np.sqrt(apart.sum(-1)) < 1.5 * spread + 5) & (spread < 12) & (share > 0.002)
+    alike &= near_light & (np.arange(trimap.shape[0]) < bottom)[:, None]
+    alike &= cv2.distanceTransform((trimap == 1).astype(np.uint8), cv2.DIST_L2, 5) < 0.08 * tall
+    reach = max(1, round(0.03 * tall)) * 2 + 1
+    alike &= cv2.dilate(_head_front(trimap.shape, points), np.ones((reach, reach), np.uint8)) == 0
+    opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.dilate(opened, np.ones((3, 3), np.uint8)) > 0)
+
+
+def _head_front(shape: tuple[int, ...], points: Floats) -> Bytes:
+    """(H, W) 0 or 255: the face, the ears and the neck below: skin may look like a wall."""
+    x0, _, x1, y1 = FaceLandmarks(points).box
+    front = face_oval(shape, points)
+    neck = round(x0 + 0.1 * (x1 - x0)), round((y1 + points[:, 1].min()) / 2)
+    radii = round(0.14 * _tall(points)), round(0.2 * _tall(points))
+    for ear in (points[93], points[323]):
+        cv2.ellipse(front, (round(float(ear[0])), round(float(ear[1]))), radii, 0, 0, 360, (255,), -1)
+    cv2.rectangle(front, neck, (round(x1 - 0.1 * (x1 - x0)), shape[0]), (255,), -1)
+    return front
+
+
+def _solve(image: Bytes, trimap: Floats, mask: Floats, pockets: NDArray[np.bool_]) -> Floats:
+    """Closed-form alpha of the unknown pixels, drawn a little toward the rough mask where that is sure of itself."""
+    from pymatting import cf_laplacian, cg, ichol
+    from scipy.sparse import diags
+
+    unknown = (trimap == 0.5).ravel()
+    if not unknown.any():
+        return trimap
+    laplacian = cf_laplacian(image / 255.0, epsilon=1e-5, is_known=~unknown)
+    belief = 2 * mask.ravel()[unknown].astype(np.float64) - 1
+    faith = PRIOR * belief**2
+    faith[pockets.ravel()[unknown]] = POCKET_PRIOR
+    inner = laplacian[unknown][:, unknown] + diags(faith)
+    right = faith * (belief > 0) - laplacian[unknown][:, ~unknown] @ trimap.ravel()[~unknown]
+    alpha = trimap.ravel().copy()
+    alpha[unknown] = cg(inner, right, M=ichol(inner.tocsc()), rtol=1e-4)
+    return np.clip(alpha, 0, 1).reshape(trimap.shape).astype(np.float32)
+
+
+def _settle(alpha: Floats) -> Floats:
+    """Push what is nearly 0 or 1 all the way: the solver leaves a faint veil over the band."""
+    return np.clip((alpha - 0.04) / 0.92, 0, 1).astype(np.float32)
+
+
+def _upsample(alpha: Floats, small: Bytes, image: Bytes) -> Floats:
+    """Carry `alpha` from `small` to the resolution of `image`: locally alpha is a linear function of the colour."""
+    radius, epsilon = 2, 1e-4
+    guide = small.astype(np.float32) / 255
+    window = (2 * radius + 1, 2 * radius + 1)
+    mean_guide, mean_alpha = cv2.blur(guide, window), cv2.blur(alpha, window)
+    covariance = cv2.blur(guide * alpha[..., None], window) - mean_guide * mean_alpha[..., None]
+    outer = guide[..., :, None] * guide[..., None, :]
+    spread = cv2.blur(outer.reshape(*alpha.shape, 9), window).reshape(*alpha.shape, 3, 3)
+    spread = spread - mean_guide[..., :, None] * mean_guide[..., None, :] + epsilon * np.eye(3, dtype=np.float32)
+    slope = np.linalg.solve(spread, covariance[..., None])[..., 0]
+    offset = mean_alpha - (slope * mean_guide).sum(-1)
+    model = np.asarray(cv2.blur(np.dstack([slope, offset]), window), np.float32)
+    size = (image.shape[1], image.shape[0])
+    # Channel by channel: a 4K picture must not be held several times over.
+    fine = scale_floats(model[..., 3], size)
+    for channel in range(3):
+        fine += scale_floats(model[..., channel], size) * (image[..., channel] / np.float32(255))
+    # Where the coarse alpha is settled over a whole neighbourhood, colour must not stir it up again.
+    kernel = np.ones(window, np.uint8)
+    stirred = np.asarray(cv2.dilate(alpha, kernel) - cv2.erode(alpha, kernel) >= 0.02, np.float32)
+    settled = scale_floats(stirred, size) < 0.5
+    fine[settled] = scale_floats(alpha, size)[settled]
+    return np.clip(fine, 0, 1, out=fine)
+
+
+def _foreground(image: Bytes, alpha: Floats) -> Bytes:
+    """Colours (h, w, 3) of the person alone; where alpha is 1 those of the picture."""
+    from pymatting import estimate_foreground_ml
+
+    scale = min(1.0, float(np.sqrt(CLEAN_PIXELS / alpha.size)))
+    size = fitted_size(image.shape[1], image.shape[0], scale)
+    small = scale_bytes(image, size).astype(np.float32) / 255
+    clean = np.asarray(np.clip(estimate_foreground_ml(small, scale_floats(alpha, size)) * 255 + 0.5, 0, 255), np.uint8)
+    result = scale_bytes(clean, (image.shape[1], image.shape[0]))
+    return np.where(alpha[..., None] > 0.995, image, result)
+
+
+def fill_background(portrait: Portrait, cutout: CutOut) -> Bytes:
+    """The background (H, W, 3) with the person painted over: a smooth membrane with the grain of what is around it."""
+    colour = np.ascontiguousarray(portrait.picture[..., :3])
+    height, width = cutout.alpha.shape
+    reach = max(3, round(0.05 * _tall(portrait.landmarks))) | 1
+    covered = cv2.dilate((cutout.alpha > 0.01).astype(np.uint8), np.ones((reach, reach), np.uint8)).astype(np.float32)
+    if covered.mean() > 0.999:
+        return np.broadcast_to(colour.mean((0, 1)).astype(np.uint8), colour.shape).copy()
+    scale = min(1.0, float(np.sqrt(FILL_PIXELS / (height * width))))
+    size = fitted_size(width, height, scale)
+    known = (scale_floats(covered, size) == 0).astype(np.float32)
+    small = scale_bytes(colour, size).astype(np.float32)
+    membrane = scale_bytes(np.asarray(np.clip(_membrane(small, known) + 0.5, 0, 255), np.uint8), (width, height))
+    share = np.maximum(cv2.GaussianBlur(covered, (0, 0), reach / 3), covered)
+    result = colour.copy()
+    grain = np.tile(_grain(colour, covered), (1, -(-width // STRIP)))[:, :width, None]
+    for top in range(0, height, STRIP):
+        rows = slice(top, top + STRIP)
+        change = membrane[rows] + grain[: len(share[rows])] - colour[rows]
+        result[rows] = np.clip(colour[rows] + share[rows, :, None] * change + 0.5, 0, 255)
+    return result
+
+
+def _membrane(colour: Floats, known: Floats) -> Floats:
+    """Fill where `known` (h, w) is 0 by a surface without bumps: coarse to fine, relaxed at every scale."""
+    height, width = known.shape
+    if min(height, width) <= 4:
+        mean = (colour * known[..., None]).sum((0, 1)) / max(float(known.sum()), 1e-6)
+        return np.where(known[..., None] > 0, colour, mean).astype(np.float32)
+    half = ((width + 1) // 2, (height + 1) // 2)
+    share = scale_floats(known, half)
+    mean = scale_floats(colour * known[..., None], half)
+    below = _membrane(mean / np.maximum(share, 1e-6)[..., None], (share > 0.2).astype(np.float32))
+    free = 1 - known[..., None]
+    filled = colour * known[..., None] + free * scale_floats(below, (width, height))
+    for _ in range(SWEEPS):
+        filled += free * (cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REFLECT) - filled)
+    return np.asarray(filled, np.float32)
+
+
+def _grain(colour: Bytes, covered: Floats) -> Floats:
+    """(STRIP, STRIP) noise as strong as the fine texture of the open background; the same for the same picture."""
+    luma = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
+    fine = cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.0))
+    # Clipped, so that a few edges of things do not count as texture.
+    strength = float(np.minimum(fine[covered == 0], 8).mean())
+    noise = np.random.default_rng(0).standard_normal((STRIP, STRIP), np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), 0.7, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(soft * (strength / max(float(soft.std()), 1e-6)), np.float32)
