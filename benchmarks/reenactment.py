@@ -1,0 +1,37 @@
+"""Self-reenactment scores of relief beside the unmoved still, one row per clip.
+
+python benchmarks/reenactment.py CLIP.mp4 [CLIP.mp4 ...] [--step 4] [--model face_landmarker.task]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vivant.avatars.relief.relief import Relief
+from vivant.evaluate.reenact import reenact
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("--step", type=int, default=4, help="compare every STEP-th frame")
+    parser.add_argument("--model", type=Path, help="a face_landmarker.task; default: the models of the mediapipe wheel")
+    options = parser.parse_args()
+    avatar = Relief()
+    print(
+        "| clip | frames | still dB | animated dB | gain | worst frame | still SSIM | animated SSIM | LMD % | jitter |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for clip in options.clips:
+        row = reenact(clip, avatar, step=options.step, model_file=options.model)
+        print(
+            f"| {row.clip} | {row.frames} | {row.still:.2f} | {row.animated:.2f} | {row.animated - row.still:+.2f} "
+            f"| {row.worst:+.2f} | {row.still_ssim:.3f} | {row.animated_ssim:.3f} | {row.landmark_error:.2f} "
+            f"| {row.jitter_ratio:.2f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Avatars: what draws a Portrait in the states of a Motion; one folder per method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vivant.avatars.avatar import Avatar
+from vivant.errors import SettingsError
+
+AVATARS = ("relief",)
+"""Names that `open_avatar` knows."""
+
+
+def open_avatar(name: str = "relief", settings: Any = None) -> Avatar[Any]:
+    """The avatar called `name`; `settings` is its own settings object, or None for the defaults.
+
+    Raises `SettingsError` for an unknown name.
+    """
+    if name == "relief":
+        from vivant.avatars.relief.relief import Relief
+
+        return Relief(settings)
+    raise SettingsError(f"avatar {name!r} is unknown; the avatars are: {', '.join(AVATARS)}")
