@@ -141,7 +141,7 @@ def _cut_eye(portrait: Portrait, flat: Floats, side: str, texture_scale: float) 
     corners = flat[[ring[0], ring[8]]]
     left, right = corners[np.argsort(corners[:, 0])]
     width = max(float(np.linalg.norm(right - left)), 1.0)
-    scale = float(np.clip(1.3 * width * min(texture_scale, 1.0), 56.0, 320.0)) / width
+    scale = float(np.clip(1.15 * width * min(texture_scale, 1.0), 56.0, 224.0)) / width
     patch = place_patch(left, right, scale)
     image = patch.cut(portrait.picture[..., :3])
     mesh = patch.from_picture(flat)

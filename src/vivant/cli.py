@@ -1,0 +1,157 @@
+"""The command line: finds the command, reads its options, turns every error into one line.
+
+Nothing but the chosen command is imported, when it is chosen: `vivant --help` must come at once. The commands
+themselves are in `vivant.commands`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+OVERVIEW = """\
+usage: vivant COMMAND ...
+
+Makes one portrait move and speak.
+
+commands:
+  animate   a picture and a video, a sound or a motion file become a moving picture
+  track     a video becomes a motion file (.npz, .json, .csv)
+  inspect   what was found in a picture, what suits it, and what to do about it
+  verify    says whether a file is marked as synthetic
+  bench     this machine's figures: track, draw, encode, end to end
+
+  vivant animate face.jpg --video drive.mp4 -o out.mp4
+  vivant animate face.jpg --audio speech.wav -o out.mp4
+
+vivant COMMAND --help shows the options of a command; vivant --version the version."""
+FAILED, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `vivant` with `arguments` (those of the process by default); returns the exit status.
+
+    0 done, 1 `verify` found no mark, 2 error (one line on stderr), 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(OVERVIEW)
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"vivant {version('vivant')}")
+        return 0
+    return run(words[0], words[1:])
+
+
+def run(command: str, words: list[str]) -> int:
+    """Run one command; every error becomes one line on stderr and an exit status."""
+    try:
+        return _run(command, words)
+    except KeyboardInterrupt:
+        print("vivant: interrupted; nothing was left half-written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not complain again
+        return FAILED
+    except MemoryError:
+        return fail("not enough memory; use a smaller picture, or --size", words)
+    except Exception as error:
+        from vivant.errors import VivantError
+
+        if isinstance(error, VivantError):
+            return fail(str(error), words)
+        return fail(f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it", words)
+
+
+def fail(message: str, words: Sequence[str]) -> int:
+    """Print one line on stderr, with --debug the traceback before it; returns the exit status."""
+    if "--debug" in words:
+        import traceback
+
+        traceback.print_exc()
+    print(f"vivant: error: {' '.join(message.split())}", file=sys.stderr)
+    return FAILED
+
+
+def _run(command: str, words: list[str]) -> int:
+    from vivant.errors import SettingsError
+
+    if command not in ("animate", "track", "inspect", "verify", "bench"):
+        raise SettingsError(f"there is no command {command!r}; vivant --help shows the commands")
+    from vivant import commands
+
+    function, options = commands.COMMANDS[command]
+    parsed = parse(command, options, words)
+    if parsed is None:
+        return 0
+    if "--debug" in words:
+        return function(parsed)
+    with silent_natives():
+        return function(parsed)
+
+
+def parse(command: str, options: type[Any], words: list[str]) -> Any | None:
+    """`options` filled from `words`, None if the help was shown; raises `SettingsError` for a mistake in them."""
+    import io
+
+    import tyro
+
+    from vivant.errors import SettingsError
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                options,
+                prog=f"vivant {command}",
+                args=[plain_name(word) for word in words],
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            return None
+        raise SettingsError(f"{first_reason(complaint.getvalue())} (vivant {command} --help)") from None
+
+
+@contextlib.contextmanager
+def silent_natives() -> Iterator[None]:
+    """Keep what native libraries write to file descriptor 2 off the terminal; Python's own stderr goes on."""
+    sys.stderr.flush()
+    kept, python = os.dup(2), sys.stderr
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    os.close(sink)
+    owns = python is sys.__stderr__
+    try:
+        if owns:
+            sys.stderr = os.fdopen(os.dup(kept), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+        yield
+    finally:
+        if owns:
+            sys.stderr.close()
+            sys.stderr = python
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def plain_name(word: str) -> str:
+    """A file name with a leading dash, such as -face.jpg, made safe from being read as an option."""
+    if not word.startswith("-") or "." not in word or "=" in word:
+        return word
+    try:
+        float(word)
+    except ValueError:
+        return f"./{word}"
+    return word
+
+
+def first_reason(complaint: str) -> str:
+    """The first sentence of tyro's framed complaint, as one line."""
+    lines = [line.strip("│ ") for line in complaint.splitlines() if line.startswith("│")]
+    first = next((index for index, line in enumerate(lines) if line.startswith("─")), len(lines))
+    return " ".join(line for line in lines[:first] if line).rstrip(".") or "the options cannot be read"

@@ -1,0 +1,342 @@
+"""One function per command, and its options; every default is the library's own."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from vivant import provenance
+from vivant.animation import Driver, PictureSettings, RenderSettings, parse_rate, render
+from vivant.bench import BenchSettings, bench_table
+from vivant.errors import SettingsError
+from vivant.media.image import write_image
+from vivant.motion.edits import BlinkMode, EditSettings, GazeMode
+from vivant.motion.files import save_motion
+from vivant.motion.speech.speak import SpeechSettings
+from vivant.motion.track import TrackSettings, track
+from vivant.portrait.open import open_portrait
+from vivant.portrait.portrait import Portrait
+from vivant.portrait.preflight import inspect_record, overlay
+from vivant.progress import shown_progress
+
+Output = Annotated[Path, arg(aliases=["-o"])]
+
+
+@dataclass(frozen=True)
+class AnimateOptions:
+    """Animate a picture by a video, a sound or a motion file.
+
+    The extension of the output decides: .mp4 (H.264), .webm (VP9, alpha), .mov (ProRes 4444, alpha), .gif, .webp,
+    or none for a folder of PNG.
+    """
+
+    picture: Positional[Path]
+    """The portrait: PNG, JPEG, WebP, TIFF, HEIC, AVIF ..."""
+    output: Output
+    """The file or folder to write."""
+    video: UseAppendAction[tuple[Path, ...]] = ()
+    """Drive by the face in this video."""
+    audio: UseAppendAction[tuple[Path, ...]] = ()
+    """Drive by the voice in this sound or video."""
+    motion: UseAppendAction[tuple[Path, ...]] = ()
+    """Drive by this motion file (.npz, .json, .csv)."""
+    face: str = "largest"
+    """Which face of the picture: largest, left, right, centre, a number from the left, or all: then give one driver
+    per face, from left to right, all --video before --audio before --motion."""
+    look: PictureSettings = field(default_factory=PictureSettings)
+    expression: float = EditSettings.expression
+    """Gain of everything but eyes and head."""
+    mouth: float = EditSettings.mouth
+    """Gain of mouth and jaw, on top of --expression."""
+    brows: float = EditSettings.brows
+    """Gain of the brows, on top of --expression."""
+    head: float = EditSettings.head
+    """Gain of the head's motion."""
+    blink: BlinkMode = EditSettings.blink
+    """keep the driver's blinks, replace them by automatic ones, or keep the eyes open."""
+    blinks_per_minute: float = EditSettings.blinks_per_minute
+    """Rate of automatic blinks."""
+    gaze: GazeMode = EditSettings.gaze
+    """The driver's gaze, into the camera however the head turns, or fixed in the head."""
+    gaze_direction: tuple[float, float] = EditSettings.gaze_direction
+    """For --gaze fixed: degrees to the viewer's right, and up."""
+    smooth: float = EditSettings.smooth
+    """0 none, 1 calms the trembling of the tracker, up to 10 for a dreamy motion."""
+    motion_mode: Literal["relative", "absolute"] = TrackSettings.mode
+    """relative: motion from the driver's own rest; absolute: the driver's pose as it is."""
+    neutral: str = "auto"
+    """Second at which the driver's face is at rest, counted from --start; auto finds one."""
+    driver_face: str = TrackSettings.face
+    """Which face of the video: largest, left, right, centre, or a number from the left."""
+    face_model: Path | None = TrackSettings.model_file
+    """A face_landmarker.task for measured expression scores; none: the models inside MediaPipe."""
+    seed: int = SpeechSettings.seed
+    """Chooses all that is random: the same seed gives the same result."""
+    start: float = RenderSettings.start
+    """Seconds of the driver to leave out."""
+    duration: float | None = RenderSettings.duration
+    """Seconds of the driver to use."""
+    fps: str | None = None
+    """Frames per second of the result, such as 25, 29.97 or 30000/1001; none: the driver's."""
+    avatar: str = RenderSettings.avatar
+    """What draws: relief."""
+    quality: int | None = RenderSettings.quality
+    """0..100, higher is better and larger."""
+    provenance: bool = RenderSettings.provenance
+    """Marks that say that the file is synthetic: C2PA manifest and comment."""
+    json: bool = False
+    """Print progress and the result as one JSON object per line on stdout."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    def settings(self) -> RenderSettings:
+        """The library's settings for these options; raises `SettingsError`."""
+        return RenderSettings(
+            picture=self.look,
+            edits=self.edits(),
+            track=TrackSettings(_neutral(self.neutral), self.motion_mode, self.driver_face, self.face_model),
+            speech=SpeechSettings(seed=self.seed),
+            avatar=self.avatar,
+            fps=None if self.fps is None else parse_rate(self.fps),
+            start=self.start,
+            duration=self.duration,
+            quality=self.quality,
+            provenance=self.provenance,
+        )
+
+    def edits(self) -> EditSettings:
+        """What is changed between driver and avatar."""
+        right, up = (math.radians(angle) for angle in self.gaze_direction)
+        return EditSettings(
+            smooth=self.smooth,
+            expression=self.expression,
+            mouth=self.mouth,
+            head=self.head,
+            brows=self.brows,
+            blink=self.blink,
+            blinks_per_minute=self.blinks_per_minute,
+            gaze=self.gaze,
+            gaze_direction=(right, up),
+            seed=self.seed,
+        )
+
+    def drivers(self) -> list[Driver]:
+        """All drivers; raises `SettingsError` if there is none, or more than one for one face."""
+        found = [Driver(video=path) for path in self.video]
+        found += [Driver(audio=path) for path in self.audio]
+        found += [Driver(motion=path) for path in self.motion]
+        if not found:
+            raise SettingsError("nothing drives the picture; give one of --video, --audio and --motion")
+        if len(found) > 1 and self.face != "all":
+            raise SettingsError(
+                f"{len(found)} drivers for one face; give one of --video, --audio and --motion, or --face all"
+            )
+        return found
+
+
+def animate(options: AnimateOptions) -> int:
+    """`vivant animate`"""
+    drivers, settings = options.drivers(), options.settings()
+    cast = list(zip(_open_faces(options, len(drivers)), drivers, strict=True))
+    _warn(note.what + (f": {note.advice}" if note.advice else "") for note in _worth_saying(cast[0][0]))
+    with shown_progress("animate", as_json=options.json) as progress:
+        report = render(cast, options.output, settings, progress)
+    _warn(report.notes)
+    if options.json:
+        print(json.dumps({"event": "result", **asdict(report), "frames_per_second": round(report.speed, 2)}))
+    else:
+        size = f"{report.width}x{report.height}, {report.frames} frames, {report.seconds:.2f} s"
+        print(f"{report.output}  ({size}; {report.speed:.1f} frames/s)")
+    return 0
+
+
+def _open_faces(options: AnimateOptions, drivers: int) -> list[Portrait]:
+    choice = "1" if options.face == "all" else options.face
+    first = open_portrait(options.picture, face=choice, model_file=options.face_model)
+    if options.face != "all":
+        return [first]
+    if len(first.faces) != drivers:
+        raise SettingsError(
+            f"{options.picture}: {len(first.faces)} faces but {drivers} drivers; give one per face, left to right"
+        )
+    others = (
+        open_portrait(options.picture, face=str(number), model_file=options.face_model)
+        for number in range(2, drivers + 1)
+    )
+    return [first, *others]
+
+
+def _worth_saying(portrait: Portrait) -> Iterable[Any]:
+    return (note for note in portrait.notes if note.level != "info")
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """Write the motion of the face in a video to a file."""
+
+    video: Positional[Path]
+    """The video."""
+    output: Output
+    """The motion file; its extension decides the format unless --format is given."""
+    format: Literal["npz", "json", "csv"] | None = None
+    """npz keeps everything, json is plain, csv has the columns of Live Link Face."""
+    fps: str | None = None
+    """Frames per second of the motion; none: the video's."""
+    motion_mode: Literal["relative", "absolute"] = TrackSettings.mode
+    """relative: motion from the face's own rest; absolute: the pose as it is."""
+    neutral: str = "auto"
+    """Second at which the face is at rest; auto finds one."""
+    face: str = TrackSettings.face
+    """Which face: largest, left, right, centre, or a number from the left."""
+    face_model: Path | None = TrackSettings.model_file
+    """A face_landmarker.task for measured expression scores."""
+    json: bool = False
+    """Print progress and the result as one JSON object per line on stdout."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def track_video(options: TrackOptions) -> int:
+    """`vivant track`"""
+    output = options.output
+    if options.format is not None and output.suffix.lower() != f".{options.format}":
+        output = output.with_name(f"{output.name}.{options.format}")
+    settings = TrackSettings(_neutral(options.neutral), options.motion_mode, options.face, options.face_model)
+    rate = None if options.fps is None else parse_rate(options.fps)
+    with shown_progress("track", as_json=options.json) as progress:
+        motion = track(options.video, settings, rate, progress=progress)
+    save_motion(output, motion)
+    missing = int((~motion.present).sum())
+    if "notes" in motion.meta:
+        _warn([f"{options.video}: {motion.meta['notes']}"])
+    if missing:
+        _warn([f"{options.video}: no face in {missing} of {len(motion)} frames; the last state was held"])
+    if options.json:
+        record = {"output": str(output), "frames": len(motion), "held": missing, "rate": str(motion.rate)}
+        print(json.dumps({"event": "result", **record, "seconds": motion.seconds}))
+    else:
+        print(f"{output}  ({len(motion)} frames, {motion.seconds:.2f} s)")
+    return 0
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """Say what was found in a picture, what suits it, and what to do about it."""
+
+    picture: Positional[Path]
+    """The portrait."""
+    face: str = "largest"
+    """Which face: largest, left, right, centre, or a number from the left."""
+    overlay: Path | None = None
+    """Write a picture of what was found."""
+    face_model: Path | None = TrackSettings.model_file
+    """A face_landmarker.task for measured expression scores."""
+    json: bool = False
+    """Print everything as a JSON object."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def inspect(options: InspectOptions) -> int:
+    """`vivant inspect`"""
+    portrait = open_portrait(options.picture, face=options.face, model_file=options.face_model)
+    if options.overlay is not None:
+        write_image(options.overlay, overlay(portrait))
+    if options.json:
+        print(json.dumps(inspect_record(portrait)))
+        return 0
+    width, height = portrait.size
+    print(f"{options.picture}: {width}x{height}, {len(portrait.faces)} face{'s' * (len(portrait.faces) != 1)}")
+    for note in portrait.notes:
+        print(f"  {note.level:8} {note.what}" + (f" -> {note.advice}" if note.advice else ""))
+    if options.overlay is not None:
+        print(f"  overlay  {options.overlay}")
+    return 0
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Say whether a file or a folder of PNG is marked as synthetic; exit status 0 marked, 1 not, 2 error."""
+
+    file: Positional[Path]
+    """A video, an animation, a picture, or a folder of PNG."""
+    json: bool = False
+    """Print everything as a JSON object."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+MEANING = {
+    "trusted": "signed by this installation and unchanged since",
+    "valid": "unchanged since it was signed, by a signer that is not known here",
+    "invalid": "present, but the file was changed or the signature is wrong",
+    "none": "none",
+}
+
+
+def verify(options: VerifyOptions) -> int:
+    """`vivant verify`"""
+    marks = provenance.read_marks(options.file)
+    if options.json:
+        print(json.dumps({"file": str(options.file), "synthetic": marks.synthetic, **asdict(marks)}))
+    else:
+        print(f"{options.file}: {'marked as synthetic' if marks.synthetic else 'not marked as synthetic'}")
+        print(f"  C2PA manifest  {MEANING.get(marks.state, marks.state)}")
+        details = {"source type": marks.source_type, "made by": marks.generator, "signer": marks.signer}
+        details |= {"problems": ", ".join(marks.problems), "comment": marks.comment}
+        for name, text in details.items():
+            if text:
+                print(f"  {name:13}  {text}")
+    return 0 if marks.synthetic else 1
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Print this machine's figures."""
+
+    bench: BenchSettings = field(default_factory=BenchSettings)
+    json: bool = False
+    """Print the figures as a JSON object."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def bench(options: BenchOptions) -> int:
+    """`vivant bench`"""
+    rows = bench_table(options.bench)
+    if options.json:
+        print(json.dumps({"event": "result", **{row.name: row.value for row in rows}}))
+    else:
+        for row in rows:
+            print(f"{row.name:34} {row.value:9.1f} {row.unit:9} {row.remark}".rstrip())
+    return 0
+
+
+COMMANDS: dict[str, tuple[Callable[[Any], int], type[Any]]] = {
+    "animate": (animate, AnimateOptions),
+    "track": (track_video, TrackOptions),
+    "inspect": (inspect, InspectOptions),
+    "verify": (verify, VerifyOptions),
+    "bench": (bench, BenchOptions),
+}
+
+
+def _neutral(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"neutral {text!r} is no time; give seconds, or auto") from None
+
+
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(f"vivant: warning: {' '.join(line.split())}", file=sys.stderr)
