@@ -22,7 +22,7 @@ def test_linear_values_are_reproduced_exactly_over_two_triangles():
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
 def test_the_nearer_triangle_wins_in_any_order(order):
-    points = np.concatenate([SQUARE, SQUARE + [0, 0, 1]]).astype(np.float32)
+    points = np.concatenate([SQUARE, SQUARE + np.array([0, 0, 1])]).astype(np.float32)
     triangles = np.concatenate([[HALVES, HALVES + 4][k] for k in order])
     values = np.repeat([[1.0], [2.0]], 4, axis=0).astype(np.float32)
     assert (rasterise(points, triangles, values, 6, 8).values == 2).all()

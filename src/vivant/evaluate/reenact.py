@@ -47,7 +47,7 @@ class Reenactment:
 
 
 def reenact(clip: Path, avatar: Avatar[Any], *, step: int = 4, model_file: Path | None = None) -> Reenactment:
-    """Score `avatar` on `clip`; every `step`-th frame is compared, all are tracked. Raises VivantError as the parts do."""
+    """Score `avatar` on `clip`: all frames are tracked, every `step`-th is compared. Raises VivantError."""
     with open_video(clip) as video:
         frames = list(video)
     portrait = open_portrait(frames[0].pixels, model_file=model_file)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,10 @@ SETTLING_ROUNDS = 5
 
 The first landmarks come from the detector's loose box and are off by 0.4 to 1.9 % of the inter-ocular distance; each
 look at the same frame refines the box. Unsettled, that error would stay in every later frame as false motion."""
+
+
+_STDERR_LOCK = threading.RLock()
+"""Two threads that swap the descriptor at once could leave it swapped for ever."""
 
 
 @dataclass(frozen=True)
@@ -154,13 +159,14 @@ def _scores(categories: Any) -> Floats:
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Silence what native libraries write to file descriptor 2 until their models have run once."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(sink)
+    with _STDERR_LOCK:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(sink)

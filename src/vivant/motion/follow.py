@@ -80,30 +80,53 @@ def follow_face(
     """
     check_choice(choice)
     with ExitStack() as engines:
-        searcher = engines.enter_context(FaceTracker(moving=False, faces=MOST_FACES, model_file=model_file))
-        tracker: FaceTracker | None = None
-        chosen: FaceLandmarks | None = None
-        square: Square | None = None
-        searched = -np.inf
+        follower = _Follower(engines, choice, model_file)
         for frame in frames:
-            found = _track(tracker, frame, square) if tracker else None
-            if found is None:
-                faces = _look(searcher, frame.pixels, chosen if square else None)
-                if not faces and frame.time - searched >= SEARCH_PAUSE:
-                    searched = frame.time
-                    faces = find_in_tiles(searcher, frame.pixels)
-                found = _same(faces, chosen) if chosen else pick(faces, choice)
-                if found:
-                    square = Square.around(found) if square or _needs_square(found, faces, frame.pixels) else None
-                    # The searcher's landmarks are rough; as a first frame they would be false motion in all others.
-                    tracker = tracker or engines.enter_context(FaceTracker(moving=True, model_file=model_file))
-                    tracker.forget()
-                    found = _track(tracker, frame, square) or found
-            elif tracker and square and not square.holds(found):
-                square = Square.around(found)
-                tracker.forget()
-            chosen = found or chosen
-            yield frame.time, found
+            yield frame.time, follower.follow(frame)
+
+
+class _Follower:
+    """What is known of the followed face from frame to frame."""
+
+    def __init__(self, engines: ExitStack, choice: str, model_file: Path | None) -> None:
+        self._engines = engines
+        self._model_file = model_file
+        self._searcher = self._open(False, MOST_FACES)
+        self._tracker: FaceTracker | None = None
+        self._choice = choice
+        self._chosen: FaceLandmarks | None = None
+        self._square: Square | None = None
+        self._searched = -np.inf
+
+    def _open(self, moving: bool, faces: int) -> FaceTracker:
+        return self._engines.enter_context(FaceTracker(moving=moving, faces=faces, model_file=self._model_file))
+
+    def follow(self, frame: VideoFrame) -> FaceLandmarks | None:
+        """The followed face in `frame`."""
+        found = _track(self._tracker, frame, self._square) if self._tracker else None
+        if found is None:
+            found = self._find(frame)
+        elif self._tracker and self._square and not self._square.holds(found):
+            self._square = Square.around(found)
+            self._tracker.forget()
+        self._chosen = found or self._chosen
+        return found
+
+    def _find(self, frame: VideoFrame) -> FaceLandmarks | None:
+        """Search the whole frame, and from time to time in tiles."""
+        faces = _look(self._searcher, frame.pixels, self._chosen if self._square else None)
+        if not faces and frame.time - self._searched >= SEARCH_PAUSE:
+            self._searched = frame.time
+            faces = find_in_tiles(self._searcher, frame.pixels)
+        found = _same(faces, self._chosen) if self._chosen else pick(faces, self._choice)
+        if found is None:
+            return None
+        small = self._square is not None or _needs_square(found, faces, frame.pixels)
+        self._square = Square.around(found) if small else None
+        # The searcher's landmarks are rough; as a first frame they would be false motion in all others.
+        self._tracker = self._tracker or self._open(True, 1)
+        self._tracker.forget()
+        return _track(self._tracker, frame, self._square) or found
 
 
 def _track(tracker: FaceTracker, frame: VideoFrame, square: Square | None) -> FaceLandmarks | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivant.avatars.relief.deform import TurnLimits, expression, pose_head, read_source
+from vivant.avatars.relief.deform import HeadLimits, expression, pose_head, read_source
 from vivant.face.arkit import INDEX
 from vivant.face.landmarks import LIP_PAIRS
 from vivant.face.model import displacement_from_curves, load_face_model
@@ -35,7 +35,7 @@ def gap(shape):
 
 def test_the_neutral_state_moves_nothing(neutral):
     assert np.abs(expression(MODEL, neutral, FaceState())).max() == 0
-    pose = pose_head(neutral, FaceState(), TurnLimits())
+    pose = pose_head(neutral, FaceState(), HeadLimits())
     assert pose.scale == neutral.pose.scale
     assert (pose.rotation == neutral.pose.rotation).all()
     assert (pose.translation == neutral.pose.translation).all()
@@ -43,14 +43,14 @@ def test_the_neutral_state_moves_nothing(neutral):
 
 @pytest.mark.parametrize(("yaw", "pitch"), [(10, 0), (-15, 5), (0, -12), (12, 12)])
 def test_moderate_turns_pass_unchanged(neutral, yaw, pitch):
-    angles = angles_from_rotation(pose_head(neutral, state(yaw=yaw, pitch=pitch), TurnLimits()).rotation)
+    angles = angles_from_rotation(pose_head(neutral, state(yaw=yaw, pitch=pitch), HeadLimits()).rotation)
     rest = angles_from_rotation(neutral.pose.rotation)
     np.testing.assert_allclose(np.rad2deg(angles)[:2] - np.rad2deg(rest)[:2], (yaw, pitch), atol=0.6)
 
 
 def test_large_turns_bend_back_monotonically(neutral):
     yaws = [
-        np.rad2deg(angles_from_rotation(pose_head(neutral, state(yaw=y), TurnLimits()).rotation)[0])
+        np.rad2deg(angles_from_rotation(pose_head(neutral, state(yaw=y), HeadLimits()).rotation)[0])
         for y in range(0, 90, 5)
     ]
     assert (np.diff(yaws) > 0).all()
@@ -58,13 +58,19 @@ def test_large_turns_bend_back_monotonically(neutral):
 
 
 def test_translation_is_in_inter_ocular_distances(neutral):
-    moved = pose_head(neutral, FaceState(translation=np.array([0.5, 0, 0], np.float32)), TurnLimits())
+    moved = pose_head(neutral, FaceState(translation=np.array([0.4, 0, 0], np.float32)), HeadLimits())
     corners = neutral.pose.picture_from_head(neutral.shape)[[33, 263], 0]
     assert moved.translation[0] - neutral.pose.translation[0] == pytest.approx(
-        0.5 * (corners[1] - corners[0]), rel=1e-3
+        0.4 * (corners[1] - corners[0]), rel=1e-3
     )
-    nearer = pose_head(neutral, FaceState(translation=np.array([0, 0, 1.0], np.float32)), TurnLimits())
-    assert nearer.scale / neutral.pose.scale == pytest.approx(6.5 / 5.5, rel=1e-5)
+    nearer = pose_head(neutral, FaceState(translation=np.array([0, 0, 0.4], np.float32)), HeadLimits())
+    assert nearer.scale / neutral.pose.scale == pytest.approx(6.5 / 6.1, rel=1e-5)
+
+
+def test_the_head_never_leaves_its_neck(neutral):
+    far = pose_head(neutral, FaceState(translation=np.array([9, -9, 9], np.float32)), HeadLimits())
+    assert (np.abs(far.translation - neutral.pose.translation)[:2] <= 0.8 * neutral.inter_ocular * 20.5).all()
+    assert far.scale < 1.2 * neutral.pose.scale
 
 
 def test_jaw_open_opens_and_pressing_closes_a_mouth_that_shows_teeth():

@@ -40,13 +40,15 @@ TEMPERED = (*group("mouth"), *group("jaw"))
 
 
 @dataclass(frozen=True)
-class TurnLimits:
-    """How far relief turns a head away from its picture, in radians; approached softly from 0.6 of it on."""
+class HeadLimits:
+    """How far relief moves a head away from its picture; approached softly from 0.6 of it on."""
 
     yaw: float = float(np.deg2rad(38.0))
-    """To either side; less on the side to which the picture already turns."""
+    """Radians to either side; less on the side to which the picture already turns."""
     pitch: float = float(np.deg2rad(26.0))
-    """Up and down."""
+    """Radians up and down."""
+    shift: float = 0.8
+    """Inter-ocular distances along each axis: the neck and the picture's border follow no further."""
 
 
 @dataclass(frozen=True)
@@ -101,16 +103,17 @@ def _own_neutral(model: FaceModel, shape: Floats) -> Floats:
     return np.asarray(aligned.scale * (model.neutral @ aligned.rotation.T) + aligned.translation, np.float32)
 
 
-def pose_head(source: Source, state: FaceState, limits: TurnLimits) -> HeadPose:
+def pose_head(source: Source, state: FaceState, limits: HeadLimits) -> HeadPose:
     """Pose of the portrait's head in `state`: rotation within `limits`, translation and size, from the rest pose."""
     rest = source.pose
     rotation = _limit_turn(rest, state.rotation, limits)
-    scale = rest.scale * CAMERA_DISTANCE / max(CAMERA_DISTANCE - float(state.translation[2]), 0.5 * CAMERA_DISTANCE)
-    shift = state.translation * np.array([1.0, 1.0, 0.0], np.float32) * rest.scale * source.inter_ocular
+    across, up, nearer = (_soft_limit(float(part), limits.shift) for part in state.translation)
+    scale = rest.scale * CAMERA_DISTANCE / (CAMERA_DISTANCE - nearer)
+    shift = np.array([across, up, 0.0], np.float32) * rest.scale * source.inter_ocular
     return HeadPose(scale, np.asarray(rotation @ rest.rotation, np.float32), rest.translation + shift)
 
 
-def _limit_turn(rest: HeadPose, rotation: Floats, limits: TurnLimits) -> Floats:
+def _limit_turn(rest: HeadPose, rotation: Floats, limits: HeadLimits) -> Floats:
     """Bend large turns back softly; beyond them one picture has nothing left to show."""
     yaw, pitch, roll = angles_from_rotation(rotation)
     rest_yaw = angles_from_rotation(rest.rotation)[0]

@@ -43,7 +43,7 @@ class ReliefSettings:
     """Longer side of the raster on which the flow is computed."""
     reach: float = 1.15
     """Room around the head that may move, in face sizes."""
-    turn: deform.TurnLimits = field(default_factory=deform.TurnLimits)
+    limits: deform.HeadLimits = field(default_factory=deform.HeadLimits)
     sheet: SheetSettings = field(default_factory=SheetSettings)
 
 
@@ -124,7 +124,7 @@ class Relief:
     def draw(self, prepared: Prepared, state: FaceState) -> Frame:
         """One frame of the prepared window in `state`."""
         source = prepared.source
-        pose = deform.pose_head(source, state, self.settings.turn)
+        pose = deform.pose_head(source, state, self.settings.limits)
         shape = thin_lips(source.shape + deform.expression(self.model, source, state), source)
         shape = place_lids(prepared.eyes, shape)
         flow = draw_flow(prepared, pose, shape)
