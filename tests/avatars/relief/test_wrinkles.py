@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vivant.avatars.relief.deform import Source
+from vivant.avatars.relief.deform import read_source
 from vivant.avatars.relief.folds import FOLDS, GRID, LEFT, STEP, TOP, reliefs
 from vivant.avatars.relief.light import vertex_normals
 from vivant.avatars.relief.wrinkles import WrinkleSettings, fold_weights, prepare_wrinkles, shade
@@ -46,7 +46,7 @@ def face(skin=(1.0, 0.8, 0.7), light=TOP_LIGHT, grain=0.0, worn=None):
     rough = 1.0 + grain * noise / noise.std()
     picture = np.dstack([drawn * rough[..., None], np.full((SIZE, SIZE), 255.0)]).clip(0, 255).astype(np.uint8)
     worn = np.zeros(len(CURVES), np.float32) if worn is None else worn
-    source = Source(pose, pose.head_from_picture(landmarks), worn, 1.0, np.zeros(478, np.float32), 9.1)
+    source = replace(read_source(model, pose, landmarks, None), curves=worn)
     return Portrait(picture, landmarks, pose, np.ones((SIZE, SIZE), np.float32)), source
 
 
