@@ -22,7 +22,7 @@ def demo(folder: Path) -> int:
     picture, film = folder / "astronaut.png", folder / "astronaut.mp4"
     write_image(picture, astronaut())
     speech = HERE / "speech.flac"
-    return main(["animate", str(picture), "--audio", str(speech), "--crop", "bust", "-o", str(film)])
+    return main(["animate", str(picture), "--audio", str(speech), "--crop", "face", "-o", str(film)])
 
 
 if __name__ == "__main__":
