@@ -242,7 +242,11 @@ def _sign_file(path: Path, media_type: str, source_type: str) -> None:
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
     }
     identity = load_identity()
-    settings = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
+    settings = {
+        "builder": {"thumbnail": {"enabled": False}},
+        "verify": {"verify_after_sign": False},
+        "core": {"backing_store_memory_threshold_in_mb": 8},  # what is larger waits on disk, not in memory
+    }
     temporary = path.with_name(f".vivant-{secrets.token_hex(6)}.part")
     try:
         info = c2pa.C2paSignerInfo("es256", identity.chain.encode(), identity.key.encode(), None)
