@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -275,6 +276,47 @@ def _read(path: Path) -> NDArray[np.uint8]:
     from PIL import Image
 
     return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_an_input_is_never_the_output(tmp_path: Path, astronaut: Portrait, motion: Path) -> None:
+    film = tmp_path / "film.mp4"
+    write(film, [np.full((64, 64, 3), 90, np.uint8)] * 5)
+    before = film.read_bytes()
+    for cast, background in (([(astronaut, Driver(video=film))], "keep"), ([(astronaut, Driver(motion=motion))], film)):
+        settings = RenderSettings(picture=PictureSettings("face", 96, str(background)))
+        with pytest.raises(SettingsError, match="would destroy"):
+            render(cast, film, settings)
+    with pytest.raises(SettingsError, match="would destroy"):
+        write(film, [np.zeros((64, 64, 3), np.uint8)], sound=film)
+    assert film.read_bytes() == before
+
+
+def test_transparency_that_the_format_cannot_keep(tmp_path: Path, astronaut: Portrait, motion: Path) -> None:
+    settings = RenderSettings(picture=replace(SMALL, background="none"))
+    with pytest.raises(SettingsError, match="keeps no transparency"):
+        render([(astronaut, Driver(motion=motion))], tmp_path / "out.mp4", settings)
+    picture = astronaut.picture.copy()
+    picture[:40, :, 3] = 0
+    settings = RenderSettings(picture=PictureSettings("whole", 96), duration=0.1)
+    cast = [(replace(astronaut, picture=picture), Driver(motion=motion))]
+    assert "keeps no transparency" in render(cast, tmp_path / "out.mp4", settings).notes[0]
+    assert render(cast, tmp_path / "out.webm", settings).notes == ()
+
+
+def test_a_short_table_says_that_its_rate_is_a_guess(tmp_path: Path, astronaut: Portrait) -> None:
+    calm = Motion.from_states(Fraction(25), itertools.islice(idle(Fraction(25)), 5))
+    save_motion(tmp_path / "calm.csv", calm)
+    cast = [(astronaut, Driver(motion=tmp_path / "calm.csv"))]
+    report = render(cast, tmp_path / "out.mp4", RenderSettings(picture=SMALL))
+    assert report.rate == "60"
+    assert "60 frames/s are assumed" in report.notes[0]
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 2), (0, 8, 3)])
+def test_write_refuses_what_is_no_picture(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(SettingsError):
+        write(tmp_path / "out.mp4", [np.zeros(shape, np.uint8)])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_errors_are_one_family() -> None:

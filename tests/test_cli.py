@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vivant.cli import OVERVIEW, first_reason, main, plain_name
+from vivant.cli import OVERVIEW, first_reason, held_interrupts, main, plain_name
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEECH = ROOT / "examples" / "speech.flac"
@@ -153,9 +153,69 @@ def test_ctrl_c_is_one_line_and_leaves_nothing(face: Path, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupts_while_packages_load_and_polite_kills(face: Path, tmp_path: Path, number: int) -> None:
+    words = [str(COMMAND), "animate", str(face), "--audio", str(SPEECH), "-o", str(tmp_path / "out.mp4"), "--json"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    if number == signal.SIGTERM:
+        process.stdout.readline()  # the first frames are done
+    else:
+        time.sleep(0.2)
+    process.send_signal(number)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130, complaint
+    assert complaint.endswith("vivant: interrupted; nothing was left half-written\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_is_held_back_while_packages_load() -> None:
+    passed = []
+    with pytest.raises(KeyboardInterrupt), held_interrupts():  # noqa: PT012
+        signal.raise_signal(signal.SIGINT)
+        passed.append("what swallows interrupts did not see it")
+    assert passed
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["animate", "in.png", "--audio", SPEECH, "-o", "in.png"], "unknown extension"),
+        (["animate", "in.webp", "--audio", SPEECH, "-o", "in.webp"], "would destroy in.webp"),
+        (["animate", "frames/frame_000000.png", "--audio", SPEECH, "-o", "frames"], "would destroy"),
+        (["animate", "in.png", "--audio", SPEECH, "--background", "in.webp", "-o", "./in.webp"], "would destroy"),
+        (["animate", "in.png", "--audio", SPEECH, "-o", "x" * 300 + ".mp4"], "name too long"),
+        (["animate", "in.png", "--audio", SPEECH, "-o", "out.mp4", "--background", "none"], "keeps no transparency"),
+        (["inspect", "in.png", "--overlay", "in.png"], "would destroy in.png"),
+        (["track", "missing.mp4", "-o", "out.txt"], "end with .npz"),
+        (["track", "missing.mp4", "-o", "none/out.npz"], "does not exist"),
+    ],
+)
+def test_places_that_cannot_be_written_are_refused_at_once(tmp_path: Path, words: list[object], reason: str) -> None:
+    (tmp_path / "frames").mkdir()
+    inputs = [tmp_path / name for name in ("in.png", "in.webp", "frames/frame_000000.png")]
+    for path in inputs:
+        path.write_bytes(b"no picture: it must not even be opened")
+    done = run(*words, cwd=tmp_path)
+    assert_one_line_error(done)
+    assert reason in done.stderr
+    assert all(path.read_bytes().startswith(b"no picture") for path in inputs)
+
+
+def test_faces_that_were_asked_for_are_not_warned_of(samples: Path, tmp_path: Path) -> None:
+    pair = samples / "bad" / "i12_two_faces.jpg"
+    drivers = ["--audio", SPEECH, "--audio", SPEECH]
+    done = run("animate", pair, "--face", "all", *drivers, "-o", tmp_path / "out.mp4", *FAST)
+    assert done.returncode == 0
+    assert "faces found" not in done.stderr
+    assert "faces found" in run("animate", pair, *drivers[:2], "-o", tmp_path / "out.mp4", *FAST).stderr
+
+
 def test_leading_dashes_of_file_names() -> None:
     assert plain_name("-face.jpg") == "./-face.jpg"
-    for word in ("--video", "-o", "-0.5", "--fps=29.97", "face.jpg", "--", "-1"):
+    assert plain_name("-folder") == "./-folder"
+    for word in ("--video", "-o", "-0.5", "--fps=29.97", "face.jpg", "--", "-1", "-h", "-"):
         assert plain_name(word) == word
 
 

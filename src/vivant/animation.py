@@ -31,7 +31,7 @@ from vivant.media.audio import probe_audio, read_audio
 from vivant.media.limits import DEFAULT_LIMITS, Limits
 from vivant.media.stream import prefetch
 from vivant.media.video import open_video, probe_video
-from vivant.media.writer import FrameWriter, SoundTrack, holds_alpha, open_writer
+from vivant.media.writer import FrameWriter, SoundTrack, check_place, holds_alpha, open_writer
 from vivant.motion.edits import EditSettings, apply_edits
 from vivant.motion.files import load_motion
 from vivant.motion.motion import Motion
@@ -183,10 +183,13 @@ def write(
     can. `sound` is a sound file or a video. Raises `MediaError` or `SettingsError`; then nothing is left behind.
     """
     path = Path(path)
+    check_place(path, [Path(sound)] if sound is not None else [])
     pictures = iter(frames)
     first = next(pictures, None)
     if first is None:
         raise SettingsError(f"{path}: there are no frames to write")
+    if first.ndim != 3:
+        raise SettingsError(f"{path}: a frame must be uint8 (H, W, 3 or 4), not {first.dtype} {first.shape}")
     height, width, channels = first.shape
     alpha = channels == 4 and holds_alpha(path) and bool((first[..., 3] < 255).any())
     audio = SoundTrack(Path(sound)) if sound is not None else None
@@ -209,7 +212,7 @@ def render(
     complete. Raises `VivantError` for everything that a user can mend; then nothing is left behind.
     """
     started = time.perf_counter()
-    holds_alpha(output)  # refuses an unknown extension before any work is done
+    check_output(output, [Path(portrait.name) for portrait, _ in cast], [driver for _, driver in cast], settings)
     rate = settings.fps or _own_rate(cast[0][1], settings)
     takes = [_open_take(driver, rate, settings) for _, driver in cast]
     total = max(take.frames for take in takes)
@@ -227,6 +230,8 @@ def render(
                 progress(film.count, max(total, film.count))
     progress(film.count, film.count)
     notes = [note for take in takes for note in take.notes]
+    if composer.transparent and not holds_alpha(output):
+        notes.append(f"{output}: {output.suffix} keeps no transparency; --background chooses what is seen instead")
     if held:
         notes.append(f"the driver showed no face in {held} of {film.count} frames; the last state was held")
     return RenderReport(
@@ -241,6 +246,20 @@ def render(
         first_frame=first_frame,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def check_output(
+    output: Path, pictures: Sequence[Path], drivers: Sequence[Driver], settings: RenderSettings = RenderSettings()
+) -> None:
+    """Raise `VivantError` if `render` could not write `output`, or only over one of its inputs; nothing is created."""
+    background = settings.picture.background
+    sources = (path for one in drivers for path in (one.video, one.audio, one.motion) if path is not None)
+    check_place(output, [*pictures, *sources, Path(background)])
+    if background == "none" and not holds_alpha(output):
+        raise SettingsError(
+            f"{output}: {output.suffix} keeps no transparency; write .webm, .mov, .webp, .gif or a folder of PNG, "
+            "or choose another background"
+        )
 
 
 def parse_rate(text: str) -> Fraction:
@@ -352,8 +371,8 @@ def _video_take(path: Path, rate: Fraction, settings: RenderSettings) -> _Take:
                 with closing(prefetch(video, _AHEAD)) as frames:
                     timed = until_end(track_frames(frames, settings.track), seconds - float(1 / rate))
                     yield from at_rate(timed, rate)
-            except FaceNotFoundError as error:
-                raise FaceNotFoundError(f"{path}: {error}") from None
+            except (FaceNotFoundError, SettingsError) as error:
+                raise type(error)(f"{path}: {error}") from None
             finally:
                 take.notes.extend(f"{path}: {note}" for note in video.notes)
 
@@ -383,7 +402,8 @@ def _motion_take(path: Path, rate: Fraction, settings: RenderSettings) -> _Take:
     first = round(settings.start * motion.rate)
     last = min(len(motion), first + max(1, round(seconds * motion.rate)))
     timed = ((float((index - first) / motion.rate), motion[index]) for index in range(first, last))
-    return _Take(at_rate(timed, rate, seconds), max(1, round(seconds * rate)))
+    notes = [f"{path}: {motion.meta['notes']}"] if "notes" in motion.meta else []
+    return _Take(at_rate(timed, rate, seconds), max(1, round(seconds * rate)), notes=notes)
 
 
 def _length(path: Path, whole: float, settings: RenderSettings) -> float:

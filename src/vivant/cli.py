@@ -23,6 +23,7 @@ commands:
   inspect   what was found in a picture, what suits it, and what to do about it
   verify    says whether a file is marked as synthetic
   bench     this machine's figures: track, draw, encode, end to end
+  weights   import, list, show and verify the weights of published networks
 
   vivant animate face.jpg --video drive.mp4 -o out.mp4
   vivant animate face.jpg --audio speech.wav -o out.mp4
@@ -45,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"vivant {version('vivant')}")
         return 0
+    if arguments is None:
+        import signal
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill tidies up like Ctrl-C
     return run(words[0], words[1:])
 
 
@@ -58,6 +63,9 @@ def run(command: str, words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not complain again
         return FAILED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return fail(f"{place[:200]}{error.strerror or error}; check the name and the folder", words)
     except MemoryError:
         return fail("not enough memory; use a smaller picture, or --size", words)
     except Exception as error:
@@ -81,9 +89,10 @@ def fail(message: str, words: Sequence[str]) -> int:
 def _run(command: str, words: list[str]) -> int:
     from vivant.errors import SettingsError
 
-    if command not in ("animate", "track", "inspect", "verify", "bench"):
+    if command not in ("animate", "track", "inspect", "verify", "bench", "weights"):
         raise SettingsError(f"there is no command {command!r}; vivant --help shows the commands")
-    from vivant import commands
+    with held_interrupts():
+        from vivant import commands
 
     function, options = commands.COMMANDS[command]
     parsed = parse(command, options, words)
@@ -119,6 +128,26 @@ def parse(command: str, options: type[Any], words: list[str]) -> Any | None:
 
 
 @contextlib.contextmanager
+def held_interrupts() -> Iterator[None]:
+    """Put off Ctrl-C until the block ends: packages that are being loaded swallow it, or make other errors of it."""
+    import signal
+    import threading
+
+    held: list[int] = []
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if held:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
 def silent_natives() -> Iterator[None]:
     """Keep what native libraries write to file descriptor 2 off the terminal; Python's own stderr goes on."""
     sys.stderr.flush()
@@ -141,7 +170,8 @@ def silent_natives() -> Iterator[None]:
 
 def plain_name(word: str) -> str:
     """A file name with a leading dash, such as -face.jpg, made safe from being read as an option."""
-    if not word.startswith("-") or "." not in word or "=" in word:
+    long = word.startswith("--")
+    if not word.startswith("-") or word in ("-", "-o", "-h") or "=" in word or (long and "." not in word):
         return word
     try:
         float(word)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,18 +13,21 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from vivant import provenance
-from vivant.animation import Driver, PictureSettings, RenderSettings, parse_rate, render
+from vivant.animation import Driver, PictureSettings, RenderSettings, check_output, parse_rate, render
 from vivant.bench import BenchSettings, bench_table
 from vivant.errors import SettingsError
+from vivant.media.container import spare_inputs
 from vivant.media.image import write_image
 from vivant.motion.edits import BlinkMode, EditSettings, GazeMode
-from vivant.motion.files import save_motion
+from vivant.motion.files import check_place, save_motion
 from vivant.motion.speech.speak import SpeechSettings
 from vivant.motion.track import TrackSettings, track
 from vivant.portrait.open import open_portrait
 from vivant.portrait.portrait import Portrait
 from vivant.portrait.preflight import inspect_record, overlay
 from vivant.progress import shown_progress
+from vivant.weights import store
+from vivant.weights.store import Stored
 
 Output = Annotated[Path, arg(aliases=["-o"])]
 
@@ -144,8 +147,9 @@ class AnimateOptions:
 def animate(options: AnimateOptions) -> int:
     """`vivant animate`"""
     drivers, settings = options.drivers(), options.settings()
+    check_output(options.output, [options.picture], drivers, settings)
     cast = list(zip(_open_faces(options, len(drivers)), drivers, strict=True))
-    _warn(note.what + (f": {note.advice}" if note.advice else "") for note in _worth_saying(cast[0][0]))
+    _warn(dict.fromkeys(line for portrait, _ in cast for line in _worth_saying(portrait)))
     with shown_progress("animate", as_json=options.json) as progress:
         report = render(cast, options.output, settings, progress)
     _warn(report.notes)
@@ -164,7 +168,8 @@ def _open_faces(options: AnimateOptions, drivers: int) -> list[Portrait]:
         return [first]
     if len(first.faces) != drivers:
         raise SettingsError(
-            f"{options.picture}: {len(first.faces)} faces but {drivers} drivers; give one per face, left to right"
+            f"{options.picture}: the number of faces is {len(first.faces)}, that of drivers {drivers}; "
+            "give one per face, from left to right"
         )
     others = (
         open_portrait(options.picture, face=str(number), model_file=options.face_model)
@@ -173,8 +178,9 @@ def _open_faces(options: AnimateOptions, drivers: int) -> list[Portrait]:
     return [first, *others]
 
 
-def _worth_saying(portrait: Portrait) -> Iterable[Any]:
-    return (note for note in portrait.notes if note.level != "info")
+def _worth_saying(portrait: Portrait) -> Iterable[str]:
+    notes = (note for note in portrait.notes if note.level != "info")
+    return (note.what + (f": {note.advice}" if note.advice else "") for note in notes)
 
 
 @dataclass(frozen=True)
@@ -208,6 +214,7 @@ def track_video(options: TrackOptions) -> int:
     output = options.output
     if options.format is not None and output.suffix.lower() != f".{options.format}":
         output = output.with_name(f"{output.name}.{options.format}")
+    check_place(output)
     settings = TrackSettings(_neutral(options.neutral), options.motion_mode, options.face, options.face_model)
     rate = None if options.fps is None else parse_rate(options.fps)
     with shown_progress("track", as_json=options.json) as progress:
@@ -246,6 +253,8 @@ class InspectOptions:
 
 def inspect(options: InspectOptions) -> int:
     """`vivant inspect`"""
+    if options.overlay is not None:
+        spare_inputs(options.overlay, [options.picture])
     portrait = open_portrait(options.picture, face=options.face, model_file=options.face_model)
     if options.overlay is not None:
         write_image(options.overlay, overlay(portrait))
@@ -319,12 +328,73 @@ def bench(options: BenchOptions) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class WeightsOptions:
+    """Import published weights, and look after those that were imported.
+
+    import geneface|real3d|metrics FOLDER, list, show NAME, verify [NAME]; exit status of verify: 0 whole, 1 not.
+    """
+
+    action: Positional[Literal["import", "list", "show", "verify"]]
+    """What to do."""
+    words: Positional[tuple[str, ...]] = ()
+    """import: the system, and the folder or file of its checkpoints; show, verify: a name as list shows it."""
+    licence: str = "not told"
+    """import: the licence of the weights, kept with them."""
+    json: bool = False
+    """Print everything as one JSON object per line."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def weights(options: WeightsOptions) -> int:
+    """`vivant weights`"""
+    wanted = {"import": (2,), "list": (0,), "show": (1,), "verify": (0, 1)}[options.action]
+    if len(options.words) not in wanted:
+        raise SettingsError(f"weights {options.action} takes other words; see vivant weights --help")
+    if options.action == "import":
+        found = _import_weights(options.words[0], Path(options.words[1]), options.licence)
+    else:
+        found = [store.show(name) for name in options.words] or store.list_stored()
+    problems = {one.name: store.verify(one) if options.action == "verify" else [] for one in found}
+    for one in found:
+        if options.json:
+            print(json.dumps({**asdict(one), "path": str(one.path), "problems": problems[one.name]}))
+        else:
+            _print_weights(one, problems[one.name], whole=options.action == "show")
+    return int(any(problems.values()))
+
+
+def _import_weights(system: str, place: Path, licence: str) -> Sequence[Stored]:
+    """Everything stored from the checkpoints at `place`."""
+    from vivant.evaluate import syncnet
+    from vivant.motion.speech.networks import released
+    from vivant.weights.release import import_weights
+
+    known = [*released.releases(), *syncnet.releases()]
+    if system not in {release.system for release in known}:
+        raise SettingsError(f"there is no system {system!r}; give one of geneface, real3d and metrics")
+    done = import_weights(place, [release for release in known if release.system == system], licence)
+    _warn(f"not imported: {line}" for line in done.left)
+    return done.stored
+
+
+def _print_weights(stored: Stored, problems: Iterable[str], *, whole: bool) -> None:
+    print(f"{stored.name:42} {stored.tensors:5} tensors {stored.numbers / 1e6:8.2f} M numbers")
+    if whole:
+        for name, text in {**asdict(stored.origin), "file": stored.path}.items():
+            print(f"  {name:14} {text}")
+    for problem in problems:
+        print(f"  damaged: {problem}")
+
+
 COMMANDS: dict[str, tuple[Callable[[Any], int], type[Any]]] = {
     "animate": (animate, AnimateOptions),
     "track": (track_video, TrackOptions),
     "inspect": (inspect, InspectOptions),
     "verify": (verify, VerifyOptions),
     "bench": (bench, BenchOptions),
+    "weights": (weights, WeightsOptions),
 }
 
 

@@ -23,6 +23,10 @@ class MotionError(VivantError):
     """A motion file or motion array is malformed."""
 
 
+class WeightsError(VivantError):
+    """Weights are missing, damaged, refused, or do not fit the network."""
+
+
 class SettingsError(VivantError):
     """An option has a value that cannot work, or two options exclude each other."""
 

@@ -245,7 +245,8 @@ def _sign_file(path: Path, media_type: str, source_type: str) -> None:
     settings = {
         "builder": {"thumbnail": {"enabled": False}},
         "verify": {"verify_after_sign": False},
-        "core": {"backing_store_memory_threshold_in_mb": 8},  # what is larger waits on disk, not in memory
+        # Hashed piece by piece, and what is large waits on disk: an hour of film needs the memory of a minute.
+        "core": {"backing_store_memory_threshold_in_mb": 8, "merkle_tree_chunk_size_in_kb": 1024},
     }
     temporary = path.with_name(f".vivant-{secrets.token_hex(6)}.part")
     try:

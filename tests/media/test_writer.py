@@ -16,7 +16,7 @@ from PIL import Image
 from vivant.errors import MediaError, SettingsError
 from vivant.media.audio import probe_audio, read_audio
 from vivant.media.video import open_video, probe_video
-from vivant.media.writer import SoundTrack, holds_alpha, holds_sound, open_writer
+from vivant.media.writer import SoundTrack, check_place, holds_alpha, holds_sound, open_writer
 
 NTSC = Fraction(30000, 1001)
 COLOURS = np.array(
@@ -188,10 +188,25 @@ def test_impossible_requests_are_explained(tmp_path: Path, name: str, settings: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_is_checked_without_creating_anything(tmp_path: Path) -> None:
+    film, frames = tmp_path / "a.mp4", tmp_path / "frames"
+    frames.mkdir()
+    picture = frames / "frame_000000.png"
+    for path in (film, picture):
+        path.write_bytes(b"x")
+    check_place(film)
+    check_place(frames, [film])
+    check_place(tmp_path / "b.mp4", [film, picture, tmp_path / "keep"])
+    for place, read in ((film, film), (tmp_path / "frames" / ".." / "a.mp4", film), (frames, picture)):
+        with pytest.raises(SettingsError, match="would destroy"):
+            check_place(place, [read])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "frames"]
+
+
 def test_frames_of_the_wrong_size_are_refused(tmp_path: Path) -> None:
     with open_writer(tmp_path / "a.mp4", (16, 16), NTSC) as writer:
         writer.write(np.zeros((16, 16, 4), np.uint8))
-        with pytest.raises(ValueError, match=r"\(16, 16"):
+        with pytest.raises(SettingsError, match=r"\(16, 16"):
             writer.write(np.zeros((16, 17, 3), np.uint8))
 
 

@@ -139,6 +139,11 @@ def test_impossible_settings_are_refused(change: dict[str, Any]) -> None:
         EditSettings(**change)
 
 
+def test_a_gaze_out_of_range_is_told_in_degrees() -> None:
+    with pytest.raises(SettingsError, match=r"gaze direction 100 0 is outside -90\.\.90 degrees"):
+        EditSettings(gaze_direction=(float(np.radians(100)), 0.0))
+
+
 def test_look_ahead_is_bounded() -> None:
     read = 0
 

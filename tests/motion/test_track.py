@@ -160,6 +160,16 @@ def test_trouble_makers(samples: Path) -> None:
         track(samples / "bad/v02_no_video_stream.mp4")
 
 
+def test_what_the_video_does_not_have_is_refused_by_its_name(samples: Path) -> None:
+    video = samples / "bad/v08_face_gone_1s.mp4"
+    for settings, reason in ((TrackSettings(neutral=60.0), "behind the end"), (TrackSettings(face="3"), "face 3")):
+        with pytest.raises(SettingsError, match=f"v08_face_gone.*{reason}"):
+            track(video, settings)
+    for rate in (Fraction(0), Fraction(-25), Fraction(241)):
+        with pytest.raises(SettingsError, match="fps"):
+            track(video, rate=rate)
+
+
 def test_a_file_without_a_face_is_named(tmp_path: Path) -> None:
     from PIL import Image
 

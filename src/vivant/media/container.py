@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from vivant.errors import MediaError
+from vivant.errors import MediaError, SettingsError
 from vivant.media.limits import Limits
 
 # Only formats that hold their media themselves. Playlists (hls, dash, concat, sdp), devices and picture sequences,
@@ -46,6 +47,15 @@ def check_file(path: Path, limits: Limits) -> Path:
     if status.st_size > limits.max_bytes:
         raise MediaError(f"{path}: {status.st_size} bytes, more than the limit of {limits.max_bytes}")
     return resolved
+
+
+def spare_inputs(output: Path, inputs: Iterable[Path]) -> None:
+    """Raise `SettingsError` if writing `output`, a file or a whole folder, would destroy one of `inputs`."""
+    place = output.resolve()
+    for path in inputs:
+        source = path.resolve()
+        if source.is_file() and ((place.exists() and place.samefile(source)) or place in source.parents):
+            raise SettingsError(f"{output}: writing this would destroy {path}, which is read; choose another name")
 
 
 def open_media(path: Path, limits: Limits) -> InputContainer:

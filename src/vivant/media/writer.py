@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.errors import MediaError, SettingsError
+from vivant.media.container import spare_inputs
 from vivant.media.encode import CONTAINERS, ContainerSink, Film, SoundTrack
 from vivant.media.gif import GifSink
 
-__all__ = ["FrameWriter", "SoundTrack", "holds_alpha", "holds_sound", "open_writer"]
+__all__ = ["FrameWriter", "SoundTrack", "check_place", "holds_alpha", "holds_sound", "open_writer"]
 
 Bytes = NDArray[np.uint8]
 
@@ -53,6 +54,16 @@ def holds_sound(path: Path) -> bool:
     """Whether the format of this name can keep sound. Raises `SettingsError` for an unknown extension."""
     kind = _kind(path)
     return kind in CONTAINERS and CONTAINERS[kind].sound_codec is not None
+
+
+def check_place(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raise what `open_writer` would raise for the name `path`, before any work is done; nothing is created.
+
+    Raises `SettingsError` also if the result would take the place of one of `inputs`, the files that are read.
+    """
+    kind = _kind(path)
+    spare_inputs(path, inputs)
+    _check_folder(path, folder=kind == "folder")
 
 
 def open_writer(
@@ -99,11 +110,13 @@ class FrameWriter:
     def write(self, pixels: Bytes) -> None:
         """Add the next frame, (h, w, 3) or (h, w, 4) uint8 sRGB with straight alpha.
 
-        Without `alpha` a fourth channel is ignored. Raises `MediaError` if it cannot be written (disk full).
+        Without `alpha` a fourth channel is ignored. Raises `SettingsError` for another shape and `MediaError` if it
+        cannot be written (disk full).
         """
         width, height = self._film.size
         if pixels.dtype != np.uint8 or pixels.shape not in ((height, width, 3), (height, width, 4)):
-            raise ValueError(f"a frame must be uint8 ({height}, {width}, 3 or 4), not {pixels.dtype} {pixels.shape}")
+            shape = f"{pixels.dtype} {pixels.shape}"
+            raise SettingsError(f"{self._path}: a frame must be uint8 ({height}, {width}, 3 or 4), not {shape}")
         try:
             self._sink.add(pixels)
         except (av.FFmpegError, OSError) as error:
@@ -195,11 +208,8 @@ def _check(path: Path, kind: str, size: tuple[int, int], rate: Fraction, quality
 
 def _claim(path: Path, folder: bool) -> Path:
     """Create a temporary file or folder beside `path`; the proof that results can be written there."""
+    _check_folder(path, folder)
     parent = path.parent
-    if not parent.is_dir():
-        raise MediaError(f"{path}: the folder {parent} does not exist; create it first")
-    if folder and path.exists() and not _only_frames(path):
-        raise MediaError(f"{path}: exists and holds other things than frames; choose another name")
     temporary = parent / f".vivant-{secrets.token_hex(6)}.part"
     try:
         if folder:
@@ -209,6 +219,13 @@ def _claim(path: Path, folder: bool) -> Path:
     except OSError as error:
         raise MediaError(f"{path}: the folder {parent} cannot be written: {error.strerror}") from None
     return temporary
+
+
+def _check_folder(path: Path, folder: bool) -> None:
+    if not path.parent.is_dir():
+        raise MediaError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if folder and path.exists() and not _only_frames(path):
+        raise MediaError(f"{path}: exists and holds other things than frames; choose another name")
 
 
 def _only_frames(path: Path) -> bool:

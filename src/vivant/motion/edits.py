@@ -92,7 +92,8 @@ class EditSettings:
         if self.gaze not in ("driver", "camera", "fixed"):
             raise SettingsError(f"gaze {self.gaze!r} is unknown; use driver, camera or fixed")
         if not np.abs(self.gaze_direction).max() <= np.pi / 2:
-            raise SettingsError(f"gaze direction {self.gaze_direction} is outside -90..90 degrees")
+            right, up = np.degrees(self.gaze_direction)
+            raise SettingsError(f"gaze direction {right:g} {up:g} is outside -90..90 degrees")
 
 
 def _check(name: str, value: float, most: float) -> None:

@@ -37,6 +37,7 @@ MAX_ARRAY_BYTES = 2**32
 MAX_TEXT_BYTES = 2**30
 MIN_RATE, MAX_RATE = 1, 1000
 DEFAULT_RATE = Fraction(60)
+_ASSUMED = f"the time codes of this short file do not tell its rate; {DEFAULT_RATE} frames/s are assumed; use .npz"
 
 LIVE_LINK_CURVES: tuple[str, ...] = tuple(
     name[0].upper() + name[1:]
@@ -74,6 +75,14 @@ def save_motion(path: str | Path, motion: Motion) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_place(path: str | Path) -> None:
+    """Raise the MotionError of `save_motion` for a name that it cannot write, before any work is done."""
+    path = Path(path)
+    _by_extension(path, {".npz": None, ".json": None, ".csv": None})
+    if not path.parent.is_dir():
+        raise MotionError(f"{str(path)!r}: the folder {path.parent} does not exist; create it first")
 
 
 def load_motion(path: str | Path) -> Motion:
@@ -265,7 +274,9 @@ def _read_csv(path: Path) -> Motion:
     times = [str(row[columns["timecode"]]) for row in rows]
     nothing = np.zeros((len(rows), 3), np.float32)
     present = np.ones(len(rows), np.bool_)
-    return Motion(_timecode_rate(times), np.clip(curves, 0, 1), rotation, nothing, gaze, present)
+    rate = _timecode_rate(times)
+    meta = {} if rate is not None else {"notes": _ASSUMED}
+    return Motion(rate or DEFAULT_RATE, np.clip(curves, 0, 1), rotation, nothing, gaze, present, meta=meta)
 
 
 def _column(rows: list[dict[str, str]], name: str | None) -> Floats:
@@ -278,15 +289,15 @@ def _column(rows: list[dict[str, str]], name: str | None) -> Floats:
         raise MotionError(f"column {name!r} holds something that is no number") from error
 
 
-def _timecode_rate(times: list[str]) -> Fraction:
-    """Frames per second: what the rows' time codes say, at the nearest usual rate if it is close."""
+def _timecode_rate(times: list[str]) -> Fraction | None:
+    """Frames per second: what the rows' time codes say, at the nearest usual rate if it is close; None if nothing."""
     parts = [TIMECODE.fullmatch(text.strip()) for text in times]
     if None in parts:
         raise MotionError(f"column 'Timecode' holds {times[parts.index(None)][:40]!r} instead of HH:MM:SS:FF")
     split = [tuple(map(float, part.groups())) for part in parts if part]
     clock = [hours * 3600 + minutes * 60 + seconds for hours, minutes, seconds, _ in split]
-    if clock[-1] <= clock[0]:  # within one second nothing tells frames from seconds: the app's own rate
-        return DEFAULT_RATE
+    if clock[-1] <= clock[0]:  # within one second nothing tells frames from seconds
+        return None
     counted = next((rate for rate in LIVE_LINK_RATES if rate > max(frame for *_, frame in split)), LIVE_LINK_RATES[-1])
     span = clock[-1] + split[-1][3] / counted - clock[0] - split[0][3] / counted
     measured = (len(times) - 1) / span

@@ -17,11 +17,12 @@ from vivant.media.video import VideoFrame, open_video
 from vivant.motion.follow import check_choice, follow_face
 from vivant.motion.measure import DriverNeutral, absolute, eyes_seen, find_neutral, measure
 from vivant.motion.motion import Motion
-from vivant.motion.retime import at_rate, until_end
+from vivant.motion.retime import LAST_PICTURE, at_rate, until_end
 from vivant.motion.state import FaceState
 
 Tracked = tuple[float, FaceLandmarks | None]
 
+MAX_RATE = 240
 MAX_NEUTRAL_TIME = 600.0
 """Seconds; landmarks up to the neutral frame are held in memory."""
 
@@ -67,7 +68,8 @@ def track_frames(
     """(time in seconds, state) for each frame, in order; landmarks of the look-ahead are all that is held.
 
     Frames without a face give the last state with `present` False. `report` is filled while frames pass.
-    Raises FaceNotFoundError at the end if no frame shows a face, SettingsError for a face that does not exist.
+    Raises FaceNotFoundError at the end if no frame shows a face, SettingsError for a face or a neutral time that
+    does not exist.
     """
     report = report or TrackReport()
     tracked = _counted(follow_face(frames, settings.face, settings.model_file), report)
@@ -80,6 +82,10 @@ def track_frames(
     if not faces:
         raise FaceNotFoundError(
             f"no face in any of {report.frames} frames; use a video in which a face is seen from the front"
+        )
+    if settings.neutral is not None and held[-1][0] + LAST_PICTURE < settings.neutral:
+        raise SettingsError(
+            f"neutral time {settings.neutral:g} s is behind the end of the driver ({held[-1][0]:.2f} s); choose less"
         )
     neutral = _neutral(faces, settings)
     state = replace(FaceState(), dense=np.zeros_like(neutral.shape))
@@ -99,9 +105,12 @@ def track(
 
     `progress` is called with the frames done and the frames to expect. What a user should know of the file is in
     `meta["notes"]`.
-    Raises MediaError if the video cannot be read, FaceNotFoundError if no frame shows a face.
+    Raises MediaError if the video cannot be read, FaceNotFoundError if no frame shows a face, SettingsError for a
+    rate outside 0..240 and for a face or a neutral time that the video does not have.
     """
     path = Path(path)
+    if rate is not None and not 0 < rate <= MAX_RATE:
+        raise SettingsError(f"fps {rate} cannot be used; give a number above 0, at most {MAX_RATE}")
     with open_video(path, limits) as video:
         rate = rate or video.info.rate
         try:
@@ -109,8 +118,8 @@ def track(
             states = _watched(at_rate(timed, rate), max(1, round(video.info.seconds * rate)), progress)
             motion = Motion.from_states(rate, states, {"driver": path.name})
             return replace(motion, meta=motion.meta | ({"notes": "; ".join(video.notes)} if video.notes else {}))
-        except FaceNotFoundError as error:
-            raise FaceNotFoundError(f"{str(path)!r}: {error}") from error
+        except (FaceNotFoundError, SettingsError) as error:
+            raise type(error)(f"{path}: {error}") from None
 
 
 def _watched(

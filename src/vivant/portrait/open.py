@@ -24,6 +24,7 @@ Bytes = NDArray[np.uint8]
 
 MAX_SIDE = 4096
 """Larger pictures are scaled down to this: no video is written with more."""
+_PLAIN = "save it as a plain PNG if this is not what you want"
 CHOICES = ("largest", "left", "right", "centre")
 
 
@@ -63,7 +64,7 @@ def open_portrait(
         )
     chosen = _choose(faces, wanted, read)
     portrait = _portrait(read, chosen, faces)
-    return replace(portrait, notes=read.notes + preflight(portrait))
+    return replace(portrait, notes=read.notes + preflight(portrait, asked=wanted != "largest"))
 
 
 def _portrait(read: _Source, chosen: FoundFace, faces: tuple[FoundFace, ...]) -> Portrait:
@@ -87,7 +88,7 @@ def _read(source: str | Path | Bytes, limits: Limits) -> _Source:
         return _Source(_checked(source, limits), "the picture", ())
     path = Path(source)
     read = read_image(path, limits)
-    return _Source(read.pixels, str(path), tuple(Note("info", note) for note in read.notes))
+    return _Source(read.pixels, str(path), tuple(Note("warning", note, _PLAIN) for note in read.notes))
 
 
 def _checked(array: Bytes, limits: Limits) -> Bytes:

@@ -47,10 +47,10 @@ DARK, BRIGHT, FLAT = 55.0, 225.0, 14.0
 """Mean and spread of the luma (0..255) inside the face."""
 
 
-def preflight(portrait: Portrait) -> tuple[Note, ...]:
-    """All findings about `portrait`, in the order in which they matter to a reader."""
+def preflight(portrait: Portrait, *, asked: bool = False) -> tuple[Note, ...]:
+    """All findings about `portrait`, in the order in which they matter to a reader; `asked`: its face was asked for."""
     record = measure(portrait)
-    found = _about_kind(record) + _about_choice(portrait, record) + _about_size(record) + _about_pose(record)
+    found = _about_kind(record) + _about_choice(portrait, record, asked) + _about_size(record) + _about_pose(record)
     return found + _about_border(portrait) + _about_expression(record) + _about_light(record)
 
 
@@ -189,14 +189,15 @@ def _about_kind(record: dict[str, float]) -> tuple[Note, ...]:
     )
 
 
-def _about_choice(portrait: Portrait, record: dict[str, float]) -> tuple[Note, ...]:
+def _about_choice(portrait: Portrait, record: dict[str, float], asked: bool) -> tuple[Note, ...]:
     if len(portrait.faces) < 2:
         return ()
     chosen = _index_of_chosen(portrait)
     what = (
         f"{len(portrait.faces)} faces found; number {chosen} from the left is used ({record['height']:.0f} pixels high)"
     )
-    return (Note("warning", what, "choose another with --face largest, left, right, centre or a number from the left"),)
+    level = "info" if asked else "warning"
+    return (Note(level, what, "choose another with --face largest, left, right, centre or a number from the left"),)
 
 
 def _about_size(record: dict[str, float]) -> tuple[Note, ...]:

@@ -1,0 +1,1 @@
+"""Published networks around speech: one network, one file; every file imports torch."""
