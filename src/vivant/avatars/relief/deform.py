@@ -47,7 +47,7 @@ class HeadLimits:
     """Radians to either side; less on the side to which the picture already turns."""
     pitch: float = float(np.deg2rad(26.0))
     """Radians up and down."""
-    shift: float = 0.8
+    shift: float = 1.0
     """Inter-ocular distances along each axis: the neck and the picture's border follow no further."""
 
 
