@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,18 @@ def parity() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no parity fixtures at {folder}; set VIVANT_PARITY_DIR")
     return folder
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sounddevice with one speaker and one headset; see `fakes.Stream`."""
+    from fakes import Stream
+
+    fake = types.ModuleType("sounddevice")
+    fake.InputStream = Stream  # type: ignore[attr-defined]
+    fake.PortAudioError = RuntimeError  # type: ignore[attr-defined]
+    fake.query_devices = lambda: [  # type: ignore[attr-defined]
+        {"name": "speaker", "default_samplerate": 44100.0, "max_input_channels": 0},
+        {"name": "headset", "default_samplerate": 48000.0, "max_input_channels": 1},
+    ]
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)

@@ -98,7 +98,13 @@ def compare_flow(fixture: Original, vae: FlowVAE, condition: Tensor, noise: str,
     fixture.compare("g_sqz", squeezed)
     moved = fixture.given("flow_x")
     ones = torch.ones_like(moved[:, :1])
-    fixture.compare("flow_forward", vae.flow(moved, ones, squeezed))
+    through = vae.flow(moved, ones, squeezed)
+    fixture.compare("flow_forward", through)
+    back = vae.flow.inverse(through, ones, squeezed)
+    if "out.flow_roundtrip" in fixture.tensors:
+        fixture.compare("flow_roundtrip", back)
+    else:  # the original's own distance from where it started
+        assert (back - moved).abs().max() < 5e-6 + 5 * float(fixture.tensors["out.flow_roundtrip_error"][0])
     scale = json.loads(fixture.metadata["config"]).get("temperature", 1.0)
     fixture.compare(latent, vae.flow.inverse(fixture.given(noise) * scale, ones, squeezed))
 

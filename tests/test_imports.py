@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "portrait": ROOMS,
     "motion": ROOMS,
     "avatars": (ROOMS - {"media"}) | {"portrait", "motion"},
-    "training": DRAWING,
+    "training": DRAWING | {"progress"},
     "evaluate": DRAWING,
     "provenance": GROUND | {"media"},
     "progress": GROUND,
@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "": DRAWING | {"animation"},
 }
 """What each room may import beside itself; the command line and the studio may import everything."""
-FREE = {"cli", "commands", "studio"}
+FREE = {"cli", "commands", "speech_commands", "training_commands", "studio"}
 
 
 def room_of(module: str) -> str:

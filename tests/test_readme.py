@@ -16,7 +16,7 @@ from vivant.cli import OVERVIEW, parse
 from vivant.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAPERS = ("README.md", "docs/cli.md", "docs/architecture.md", "CONTRIBUTING.md", "examples/README.md")
+PAPERS = ("README.md", "docs/cli.md", "docs/speech.md", "docs/architecture.md", "CONTRIBUTING.md", "examples/README.md")
 
 
 def blocks(paper: str, language: str) -> list[str]:
@@ -36,7 +36,7 @@ def test_shown_commands_parse(line: str) -> None:
     assert options is not None
     if words[1] == "animate":
         assert options.settings()
-        assert options.drivers()
+        assert options.drivers([Path("text.wav")] if options.text else [])
 
 
 def test_there_are_commands_to_check() -> None:

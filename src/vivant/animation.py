@@ -36,6 +36,7 @@ from vivant.motion.edits import EditSettings, apply_edits
 from vivant.motion.files import load_motion
 from vivant.motion.motion import Motion
 from vivant.motion.retime import at_rate, until_end
+from vivant.motion.speech.choice import SpeechModel, open_mouth
 from vivant.motion.speech.speak import SpeechSettings, speak
 from vivant.motion.state import FaceState
 from vivant.motion.track import TrackSettings, track_frames
@@ -77,6 +78,10 @@ class RenderSettings:
     edits: EditSettings = field(default_factory=EditSettings)
     track: TrackSettings = field(default_factory=TrackSettings)
     speech: SpeechSettings = field(default_factory=SpeechSettings)
+    speech_model: SpeechModel = "builtin"
+    """What moves the mouth of a sound driver."""
+    speech_weights: str | Path | None = None
+    """Weights of a published speech model: a folder, or a stored name."""
     avatar: str = "relief"
     """Name of the avatar that draws."""
     fps: Fraction | None = None
@@ -383,11 +388,12 @@ def _video_take(path: Path, rate: Fraction, settings: RenderSettings) -> _Take:
 def _audio_take(path: Path, rate: Fraction, settings: RenderSettings) -> _Take:
     seconds = _length(path, probe_audio(path, settings.limits).seconds, settings)
     take = _Take(iter(()), max(1, round(seconds * rate)), SoundTrack(path, settings.start, seconds))
+    mouth = open_mouth(settings.speech_model, settings.speech_weights, settings.speech)
 
     def states() -> Iterator[FaceState]:
         sound = read_audio(path, 16000, settings.limits, settings.start, settings.duration)
         try:
-            yield from speak(sound, replace(settings.speech, rate=rate))
+            yield from speak(sound, replace(settings.speech, rate=rate), mouth)
         finally:
             sound.close()
             take.notes.extend(f"{path}: {note}" for note in sound.notes)

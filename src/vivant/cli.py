@@ -20,15 +20,20 @@ Makes one portrait move and speak.
 commands:
   animate   a picture and a video, a sound or a motion file become a moving picture
   track     a video becomes a motion file (.npz, .json, .csv)
+  speech    a voice becomes a motion file, or live from the microphone
   inspect   what was found in a picture, what suits it, and what to do about it
   verify    says whether a file is marked as synthetic
   bench     this machine's figures: track, draw, encode, end to end
   weights   import, list, show and verify the weights of published networks
+  train     make the built-in speech model again, from the beginning
+  evaluate  how well speech moves a face: one row per measure
 
   vivant animate face.jpg --video drive.mp4 -o out.mp4
   vivant animate face.jpg --audio speech.wav -o out.mp4
+  vivant animate face.jpg --text "Good evening." -o out.mp4
 
 vivant COMMAND --help shows the options of a command; vivant --version the version."""
+COMMANDS = ("animate", "track", "speech", "inspect", "verify", "bench", "weights", "train", "evaluate")
 FAILED, INTERRUPTED = 2, 130
 
 
@@ -89,7 +94,7 @@ def fail(message: str, words: Sequence[str]) -> int:
 def _run(command: str, words: list[str]) -> int:
     from vivant.errors import SettingsError
 
-    if command not in ("animate", "track", "inspect", "verify", "bench", "weights"):
+    if command not in COMMANDS:
         raise SettingsError(f"there is no command {command!r}; vivant --help shows the commands")
     with held_interrupts():
         from vivant import commands

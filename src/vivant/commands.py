@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +27,8 @@ from vivant.portrait.open import open_portrait
 from vivant.portrait.portrait import Portrait
 from vivant.portrait.preflight import inspect_record, overlay
 from vivant.progress import shown_progress
+from vivant.speech_commands import SpeechOptions, VoiceOptions, said, speech
+from vivant.training_commands import EvaluateOptions, TrainOptions, evaluate, train
 from vivant.weights import store
 from vivant.weights.store import Stored
 
@@ -48,6 +51,8 @@ class AnimateOptions:
     """Drive by the face in this video."""
     audio: UseAppendAction[tuple[Path, ...]] = ()
     """Drive by the voice in this sound or video."""
+    text: str | None = None
+    """Drive by this text, said by an offline engine in the voice of --voice."""
     motion: UseAppendAction[tuple[Path, ...]] = ()
     """Drive by this motion file (.npz, .json, .csv)."""
     face: str = "largest"
@@ -56,16 +61,17 @@ class AnimateOptions:
     look: PictureSettings = field(default_factory=PictureSettings)
     expression: float = EditSettings.expression
     """Gain of everything but eyes and head."""
-    mouth: float = EditSettings.mouth
+    mouth: Annotated[float, arg(aliases=["--mouth-gain"])] = EditSettings.mouth
     """Gain of mouth and jaw, on top of --expression."""
     brows: float = EditSettings.brows
     """Gain of the brows, on top of --expression."""
-    head: float = EditSettings.head
+    head: Annotated[float, arg(aliases=["--head-motion"])] = EditSettings.head
     """Gain of the head's motion."""
     blink: BlinkMode = EditSettings.blink
     """keep the driver's blinks, replace them by automatic ones, or keep the eyes open."""
     blinks_per_minute: float = EditSettings.blinks_per_minute
-    """Rate of automatic blinks."""
+    """Rate of automatic blinks, and of a voice's."""
+    how: VoiceOptions = field(default_factory=VoiceOptions)
     gaze: GazeMode = EditSettings.gaze
     """The driver's gaze, into the camera however the head turns, or fixed in the head."""
     gaze_direction: tuple[float, float] = EditSettings.gaze_direction
@@ -105,7 +111,15 @@ class AnimateOptions:
             picture=self.look,
             edits=self.edits(),
             track=TrackSettings(_neutral(self.neutral), self.motion_mode, self.driver_face, self.face_model),
-            speech=SpeechSettings(seed=self.seed),
+            speech=SpeechSettings(
+                seed=self.seed,
+                blinks_per_minute=self.blinks_per_minute,
+                temperature=self.how.temperature,
+                emotion=self.how.emotion,
+                emotion_strength=self.how.emotion_strength,
+            ),
+            speech_model=self.how.speech_model,
+            speech_weights=self.how.weights,
             avatar=self.avatar,
             fps=None if self.fps is None else parse_rate(self.fps),
             start=self.start,
@@ -130,13 +144,14 @@ class AnimateOptions:
             seed=self.seed,
         )
 
-    def drivers(self) -> list[Driver]:
-        """All drivers; raises `SettingsError` if there is none, or more than one for one face."""
+    def drivers(self, said: Sequence[Path]) -> list[Driver]:
+        """All drivers, `said` is the sound of the text; raises `SettingsError` for none, or several for one face."""
         found = [Driver(video=path) for path in self.video]
         found += [Driver(audio=path) for path in self.audio]
         found += [Driver(motion=path) for path in self.motion]
+        found += [Driver(audio=path) for path in said]
         if not found:
-            raise SettingsError("nothing drives the picture; give one of --video, --audio and --motion")
+            raise SettingsError("nothing drives the picture; give one of --video, --audio, --text and --motion")
         if len(found) > 1 and self.face != "all":
             raise SettingsError(
                 f"{len(found)} drivers for one face; give one of --video, --audio and --motion, or --face all"
@@ -146,12 +161,14 @@ class AnimateOptions:
 
 def animate(options: AnimateOptions) -> int:
     """`vivant animate`"""
-    drivers, settings = options.drivers(), options.settings()
-    check_output(options.output, [options.picture], drivers, settings)
-    cast = list(zip(_open_faces(options, len(drivers)), drivers, strict=True))
-    _warn(dict.fromkeys(line for portrait, _ in cast for line in _worth_saying(portrait)))
-    with shown_progress("animate", as_json=options.json) as progress:
-        report = render(cast, options.output, settings, progress)
+    with ExitStack() as stack:
+        text = [] if options.text is None else [stack.enter_context(said(options.text, options.how.voice))]
+        drivers, settings = options.drivers(text), options.settings()
+        check_output(options.output, [options.picture], drivers, settings)
+        cast = list(zip(_open_faces(options, len(drivers)), drivers, strict=True))
+        _warn(dict.fromkeys(line for portrait, _ in cast for line in _worth_saying(portrait)))
+        with shown_progress("animate", as_json=options.json) as progress:
+            report = render(cast, options.output, settings, progress)
     _warn(report.notes)
     if options.json:
         print(json.dumps({"event": "result", **asdict(report), "frames_per_second": round(report.speed, 2)}))
@@ -391,10 +408,13 @@ def _print_weights(stored: Stored, problems: Iterable[str], *, whole: bool) -> N
 COMMANDS: dict[str, tuple[Callable[[Any], int], type[Any]]] = {
     "animate": (animate, AnimateOptions),
     "track": (track_video, TrackOptions),
+    "speech": (speech, SpeechOptions),
     "inspect": (inspect, InspectOptions),
     "verify": (verify, VerifyOptions),
     "bench": (bench, BenchOptions),
     "weights": (weights, WeightsOptions),
+    "train": (train, TrainOptions),
+    "evaluate": (evaluate, EvaluateOptions),
 }
 
 

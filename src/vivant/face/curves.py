@@ -81,13 +81,13 @@ class CurveFit:
     """Largest safe step of the gradient."""
 
     def __call__(self, dense: Floats) -> Floats:
-        """Curves (52,) 0..1 of `dense` (468, 3), a displacement from neutral in head centimetres."""
-        right = self.projection @ dense.reshape(-1) - SPARSITY * self.scale
+        """Curves (..., 52) 0..1 of `dense` (..., 468, 3), a displacement from neutral in head centimetres."""
+        right = dense.reshape(*dense.shape[:-2], -1) @ self.projection.T - SPARSITY * self.scale
         upper = 1.0 / self.scale
         point = ahead = np.zeros_like(right)
         momentum = 1.0
         for _ in range(STEPS):  # accelerated projected gradient (FISTA)
-            moved = np.clip(ahead - self.step * (self.normal @ ahead - right), 0.0, upper)
+            moved = np.clip(ahead - self.step * (ahead @ self.normal - right), 0.0, upper)
             grown = (1 + np.sqrt(1 + 4 * momentum * momentum)) / 2
             ahead = moved + (momentum - 1) / grown * (moved - point)
             point, momentum = moved, grown
@@ -97,7 +97,11 @@ class CurveFit:
 def prepare_curve_fit(model: FaceModel) -> CurveFit:
     """Everything of the fit that does not depend on the frame."""
     measures = _measures(model)
-    seen = measures @ model.basis[:, :MESH_COUNT].reshape(len(CURVES), -1).T.astype(np.float64)
+    return fit_measures(measures, measures @ model.basis[:, :MESH_COUNT].reshape(len(CURVES), -1).T.astype(np.float64))
+
+
+def fit_measures(measures: NDArray[np.float64], seen: NDArray[np.float64]) -> CurveFit:
+    """The fit of weighted `measures` (M, D) of a flat displacement, which are `seen` (M, 52) at each curve's full."""
     normal = seen.T @ seen + np.diag([_ridge(name) for name in CURVES])
     scale = 1.0 / np.sqrt(np.diag(normal))
     scaled = normal * scale * scale[:, None]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vivant.errors import SettingsError
 from vivant.face.arkit import CURVES, INDEX
 from vivant.face.pose import rotation_from_angles
-from vivant.motion.state import FaceState
+from vivant.motion.state import LOOK_RADIANS, FaceState
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -29,8 +29,6 @@ DRIFT_SECONDS = (0.8, 2.5, 8.0)
 BREATH_SECONDS = 4.2
 BREATH_HEIGHT = 0.012
 """Rise of the head with a breath, in inter-ocular distances."""
-LOOK_RADIANS = 0.55
-"""Gaze angle at which an eyeLook curve is 1."""
 LID_DOWN, LID_SHUT, LID_UP = 0.10, 0.045, 0.20
 """Seconds that a blink closes, stays closed and opens."""
 BLINK_GAP = 0.6
@@ -189,7 +187,7 @@ class Blinks:
     def __init__(self, per_minute: float, step: float, draw: np.random.Generator) -> None:
         self._step_s, self._draw = step, draw
         self._mean = 60.0 / per_minute if per_minute > 0 else np.inf
-        self._since, self._depth = np.inf, 1.0
+        self._since, self._depth, self._owed = np.inf, 1.0, 0.0
         self._wait = 0.8 + self._gap() * float(draw.random())
 
     def _gap(self) -> float:
@@ -200,16 +198,20 @@ class Blinks:
         return max(self._mean * 12 / 11 * spread, min(BLINK_GAP, self._mean))
 
     def hasten(self, within: float) -> None:
-        """Blink now if the next blink is due `within` seconds anyway and the last one is over."""
-        if self._wait < within and self._since > 3 * BLINK_GAP:
-            self._wait = 0.0
+        """Blink now if the next blink is due `within` seconds anyway and the last one is over.
+
+        The time won is given back after it, so that the mean rate is kept.
+        """
+        if 0 < self._wait < within and self._since > 3 * BLINK_GAP:
+            self._owed, self._wait = self._wait, 0.0
 
     def step(self) -> float:
         """The next closing of both lids, 0..1."""
         self._since += self._step_s
         self._wait -= self._step_s
         if self._wait <= 0 and self._mean < np.inf:
-            self._since, self._depth, self._wait = 0.0, float(self._draw.uniform(0.92, 1.0)), self._gap()
+            self._since, self._depth = 0.0, float(self._draw.uniform(0.92, 1.0))
+            self._wait, self._owed = self._gap() + self._owed, 0.0
         return self._depth * _lid(self._since)
 
 

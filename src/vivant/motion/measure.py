@@ -23,7 +23,7 @@ from vivant.face.landmarks import (
 from vivant.face.model import displacement_from_curves, load_face_model
 from vivant.face.pose import CAMERA_DISTANCE, HeadPose, fit_head_pose, fit_similarity, stable_weights
 from vivant.face.tracker import FaceLandmarks
-from vivant.motion.state import FaceState
+from vivant.motion.state import LOOK_RADIANS, FaceState
 
 Floats = NDArray[np.float32]
 
@@ -35,8 +35,6 @@ EYEBALL_RADIUS = 1.2
 """cm"""
 OPEN_EYE = 0.16
 """Lid gap over eye width below which the iris is guessed by the tracker, not seen."""
-LOOK_RADIANS = 0.55
-"""Gaze angle at which an eyeLook curve is 1."""
 MOUTH_CURVES = (*group("mouth"), *group("jaw"))
 
 

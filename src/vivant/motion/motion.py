@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,17 +99,29 @@ class Motion:
     @classmethod
     def from_states(cls, rate: Fraction, states: Iterable[FaceState], meta: dict[str, str] | None = None) -> Motion:
         """Collect `states`; `dense` is kept where every state has it. Raises MotionError if there is no state."""
-        kept = list(states)
-        if not kept:
+        blocks = [_stacked(block) for block in _in_blocks(states)]
+        if not blocks:
             raise MotionError("motion has no frames; give at least one")
-        dense = [state.dense for state in kept if state.dense is not None]
+        joined = {name: np.concatenate([block[name] for block in blocks]) for name in SHAPES if name != "dense"}
+        dense = [block["dense"] for block in blocks if "dense" in block]
         return cls(
             Fraction(rate),
-            np.stack([state.curves for state in kept]).astype(np.float32),
-            np.stack([state.rotation for state in kept]).astype(np.float32),
-            np.stack([state.translation for state in kept]).astype(np.float32),
-            np.stack([state.gaze for state in kept]).astype(np.float32),
-            np.array([state.present for state in kept], np.bool_),
-            np.stack(dense).astype(np.float32) if len(dense) == len(kept) else None,
-            dict(meta or {}),
+            **joined,
+            dense=np.concatenate(dense) if len(dense) == len(blocks) else None,
+            meta=dict(meta or {}),
         )
+
+
+def _in_blocks(states: Iterable[FaceState]) -> Iterator[list[FaceState]]:
+    """Hours of states take a tenth of the memory as arrays."""
+    source = iter(states)
+    while block := list(islice(source, 1000)):
+        yield block
+
+
+def _stacked(states: list[FaceState]) -> dict[str, Any]:
+    """Arrays (N, ...) of each field, `dense` only where every state has it."""
+    kept = {name: np.stack([getattr(state, name) for state in states]) for name in SHAPES if name != "dense"}
+    arrays = {name: values.astype(np.bool_ if name == "present" else np.float32) for name, values in kept.items()}
+    dense = [state.dense for state in states if state.dense is not None]
+    return arrays | ({"dense": np.stack(dense).astype(np.float32)} if len(dense) == len(states) else {})

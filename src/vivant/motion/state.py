@@ -11,6 +11,9 @@ from vivant.face.arkit import CURVES
 
 Floats = NDArray[np.float32]
 
+LOOK_RADIANS = 0.55
+"""Gaze angle at which an eyeLook curve is 1."""
+
 
 def _zeros(*shape: int) -> Floats:
     return np.zeros(shape, np.float32)

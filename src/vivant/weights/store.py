@@ -87,7 +87,9 @@ def save(name: str, tensors: Mapping[str, Tensor], origin: Origin) -> Stored:
 def list_stored() -> list[Stored]:
     """Everything in the folder, by name; raises WeightsError that names a file that cannot be read."""
     folder = weights_folder()
-    paths = (path for path in sorted(folder.rglob("*.safetensors")) if not path.name.startswith("."))
+    # A user may keep the downloaded HuBERT there too: a network with its config.json, which was not imported.
+    foreign = {path.parent for path in folder.rglob("config.json")}
+    paths = (path for path in sorted(folder.rglob("[!.]*.safetensors")) if path.parent not in foreign)
     return [_describe(path.relative_to(folder).with_suffix("").as_posix(), path) for path in paths]
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivant.motion.speech.voice import Passage, listen, passages
+from vivant.motion.speech.sound import blocks
+from vivant.motion.speech.voice import PASSAGE, Passage, listen
 
 RATE = 16000
 
@@ -124,8 +125,9 @@ def test_cuts_do_not_matter(sizes: list[int]) -> None:
 
 def test_no_sample_is_lost_and_nan_is_silence() -> None:
     sound = np.arange(7001, dtype=np.float32) / 7001
-    np.testing.assert_array_equal(np.concatenate(list(passages([sound[:5], sound[5:6000], sound[6000:]]))), sound)
+    pieces = [sound[:5], sound[5:6000], sound[6000:]]
+    np.testing.assert_array_equal(np.concatenate(list(blocks(pieces, PASSAGE))), sound)
     np.testing.assert_array_equal(np.concatenate([p.sound for p in listen([sound])]), sound)
     broken = np.array([np.nan, np.inf, -np.inf, 0.5], np.float32)
-    np.testing.assert_array_equal(next(passages([broken])), np.array([0, 1, -1, 0.5], np.float32))
+    np.testing.assert_array_equal(next(blocks([broken], PASSAGE)), np.array([0, 1, -1, 0.5], np.float32))
     assert list(listen([])) == []

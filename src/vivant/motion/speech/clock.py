@@ -1,4 +1,4 @@
-"""From values every 10 ms to values at the frames of a picture."""
+"""From values at a steady pace to values at the frames of a picture."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.motion.speech.voice import HOP, RATE
+from vivant.motion.speech.sound import RATE
+from vivant.motion.speech.voice import HOP
 
 Doubles = NDArray[np.float64]
 
 
-def at_frames(blocks: Iterable[tuple[int, Doubles]], rate: Fraction, lead: float) -> Iterator[Doubles]:
+def at_frames(blocks: Iterable[tuple[int, Doubles]], rate: Fraction, lead: float, step: int = HOP) -> Iterator[Doubles]:
     """Values (C,) at the times k / `rate` + `lead` seconds for all k with k / `rate` inside the sound.
 
-    `blocks` gives pairs of samples of sound (at 16 kHz) and values (H, C), one per 10 ms; the last block is repeated
-    as its last row for as long as the lead needs it.
+    `blocks` gives pairs of samples of sound (at 16 kHz) and values (H, C), one per `step` samples (10 ms); the last
+    block is repeated as its last row for as long as the lead needs it.
     """
     kept: Doubles | None = None
     first = samples = frame = 0
     for count, values in blocks:
         kept = values if kept is None else np.concatenate([kept, values])
         samples += count
-        while _place(frame, rate, lead) <= first + len(kept) - 1 and frame * RATE < samples * rate:
-            yield _between(kept, _place(frame, rate, lead) - first)
+        while _place(frame, rate, lead, step) <= first + len(kept) - 1 and frame * RATE < samples * rate:
+            yield _between(kept, _place(frame, rate, lead, step) - first)
             frame += 1
-        passed = min(max(int(_place(frame, rate, lead)) - first, 0), len(kept) - 1)
+        passed = min(max(int(_place(frame, rate, lead, step)) - first, 0), len(kept) - 1)
         kept, first = kept[passed:], first + passed
     while kept is not None and frame * RATE < samples * rate:
-        yield _between(kept, _place(frame, rate, lead) - first)
+        yield _between(kept, _place(frame, rate, lead, step) - first)
         frame += 1
 
 
-def _place(frame: int, rate: Fraction, lead: float) -> float:
-    return float(frame / rate + Fraction(lead)) * RATE / HOP
+def _place(frame: int, rate: Fraction, lead: float, step: int) -> float:
+    return (frame * rate.denominator / rate.numerator + lead) * RATE / step
 
 
 def _between(values: Doubles, place: float) -> Doubles:

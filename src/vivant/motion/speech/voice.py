@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.motion.speech.levels import QUIET, Bands, Levels
+from vivant.motion.speech.sound import RATE, blocks
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-RATE = 16000
-"""Samples per second of all sound here."""
 HOP = 160
 """Samples from one analysis to the next: 10 ms."""
 HOPS = 15
@@ -86,7 +85,7 @@ def listen(chunks: Iterable[Floats]) -> Iterator[Passage]:
     levels = Levels()
     heard: deque[_Heard] = deque([_nothing()], maxlen=3)
     tail = np.zeros(WINDOW - HOP, np.float32)
-    for sound in passages(chunks):
+    for sound in blocks(chunks, PASSAGE):
         heard.append(_hear(sound, tail, levels))
         padded = np.concatenate([tail, sound])
         tail = padded[len(padded) - len(tail) :]
@@ -95,23 +94,6 @@ def listen(chunks: Iterable[Floats]) -> Iterator[Passage]:
     if len(heard) > 1:
         heard.append(_nothing())
         yield _understand(tuple(heard)[-3:], levels)
-
-
-def passages(chunks: Iterable[Floats]) -> Iterator[Floats]:
-    """Cut sound in `chunks` (n,) into pieces of 2400 samples, the last one shorter; not-a-number becomes 0."""
-    waiting: list[Floats] = []
-    count = 0
-    for chunk in chunks:
-        clean = np.nan_to_num(np.asarray(chunk, np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
-        waiting.append(np.clip(clean, -4.0, 4.0))
-        count += len(clean)
-        if count >= PASSAGE:
-            joined = np.concatenate(waiting)
-            used = count - count % PASSAGE
-            yield from joined[:used].reshape(-1, PASSAGE)
-            waiting, count = [joined[used:]], count - used
-    if count:
-        yield np.concatenate(waiting)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from originals import original
 
 from vivant.motion.speech.networks.sync_expert import SyncExpert, SyncExpertConfig, sync_loss
@@ -36,6 +37,12 @@ def test_parity_real3d_sync_expert(parity: Path) -> None:
     cosine = network(sound, mouth)
     fixture.compare("cosine", cosine)
     fixture.compare("sync_loss", [sync_loss(one, torch.ones(1)) for one in cosine.split(1)])
+    # CLIP's contrast of every sound with every mouth (Radford et al. 2021) without a temperature.
+    likeness = network.embed_sound(sound) @ network.embed_mouth(mouth).T
+    pairs = torch.arange(len(likeness))
+    contrast = (F.cross_entropy(likeness, pairs) + F.cross_entropy(likeness.T, pairs)) / 2
+    fixture.compare("clip_loss", contrast)
+    assert fixture.errors["out.clip_loss"][0] < 1e-6
 
 
 @torch.inference_mode()

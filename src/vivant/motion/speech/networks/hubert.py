@@ -81,14 +81,19 @@ def hubert_features(network: Any, sound: Floats) -> Floats:
     return np.concatenate([none, *hubert_blocks(network, sound)])
 
 
-@torch.inference_mode()
 def hubert_blocks(network: Any, sound: Floats) -> Iterator[Floats]:
     """The same in pieces of at most 1000 rows; each piece is heard on its own, as in the published systems."""
     if len(sound) < SEEN:
         return
     mean, deviation = sound.mean(dtype=np.float64), np.sqrt(sound.var(dtype=np.float64) + 1e-7)
-    device = next(network.parameters()).device
     for start in range(0, len(sound) - SEEN + 1, BLOCK):
         piece = sound[start : start + BLOCK - HOP + SEEN]
-        normal = torch.from_numpy(((piece - mean) / deviation).astype(np.float32))
-        yield network(normal[None].to(device)).last_hidden_state[0].cpu().numpy()
+        yield hubert_piece(network, ((piece - mean) / deviation).astype(np.float32))
+
+
+@torch.inference_mode()
+def hubert_piece(network: Any, normal: Floats) -> Floats:
+    """Features (E, 1024) of `normal` (n,), at least 400 samples of mean 0 and variance 1, heard at once."""
+    device = next(network.parameters()).device
+    features: Floats = network(torch.from_numpy(normal)[None].to(device)).last_hidden_state[0].cpu().numpy()
+    return features
