@@ -116,7 +116,9 @@ def _draw(net: GestureNet, heard: Floats, noise: Floats) -> Doubles:
     """Gestures (T, 7) of features (2 T, 66) and noise (T / 2, 8)."""
     import torch
 
-    with torch.inference_mode():
+    from vivant.nn.threads import one_thread
+
+    with torch.inference_mode(), one_thread():
         condition = net.listen(torch.from_numpy(heard)[None])
         drawn = net.generate(condition, torch.from_numpy(noise)[None])
     return np.asarray(drawn[0].numpy(), np.float64)
