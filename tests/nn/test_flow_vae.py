@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vivant.nn.flow_vae import FlowVAE, FlowVAEConfig, NormedConv, divergence
+from vivant.nn.flow_vae import FlowVAE, FlowVAEConfig, NormedConv, divergence, fold
 
 SMALL = FlowVAEConfig(motion=5, condition=6, hidden=8, latent=4, encoder_layers=2, decoder_layers=2, coupling_hidden=8)
 
@@ -50,6 +50,15 @@ def test_motion_follows_condition_and_noise(vae: FlowVAE) -> None:
     assert not torch.allclose(plain, vae.generate(-condition, noise))
     assert not torch.allclose(plain, vae.generate(condition, 2 * noise))
     torch.testing.assert_close(plain[:1], vae.generate(condition[:1], noise[:1]))
+
+
+@torch.no_grad()
+def test_folding_changes_nothing_but_the_work(vae: FlowVAE) -> None:
+    condition, noise = torch.randn(2, 8, 6), torch.randn(2, 2, 4)
+    plain = vae.generate(condition, noise)
+    fold(vae)
+    assert not any(isinstance(module, NormedConv) for module in vae.modules())
+    torch.testing.assert_close(vae.generate(condition, noise), plain)
 
 
 @torch.inference_mode()

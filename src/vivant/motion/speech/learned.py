@@ -130,6 +130,7 @@ def load_mouth() -> GestureNet:
     from safetensors.torch import load
 
     from vivant.motion.speech.networks.gesture_net import GestureNet
+    from vivant.nn.flow_vae import fold
 
     data = resources.files("vivant.motion.speech").joinpath(WEIGHTS).read_bytes()
     net = GestureNet()
@@ -137,4 +138,5 @@ def load_mouth() -> GestureNet:
     left = net.load_state_dict(tensors, strict=False)
     if left.unexpected_keys or any(not name.startswith("vae.encoder.") for name in left.missing_keys):
         raise WeightsError("the packaged mouth network is damaged; install vivant again")
+    fold(net)
     return net.eval()
