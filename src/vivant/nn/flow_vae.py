@@ -214,7 +214,8 @@ class NormedConv(nn.Module):
 
     def weight(self) -> Tensor:
         """The kernels (outputs, inputs, K)."""
-        return self.direction * (self.gain / self.direction.norm(dim=(1, 2), keepdim=True))
+        weight: Tensor = self.direction * (self.gain / self.direction.norm(dim=(1, 2), keepdim=True))
+        return weight
 
     def folded(self) -> nn.Conv1d:
         """The same convolution with its kernels worked out, for drawing only."""
