@@ -150,7 +150,7 @@ def _train_speech(options: TrainOptions, output: Path) -> dict[str, float]:
 
     recipe = MouthRecipe(seed=options.seed)
     if options.steps is not None:
-        recipe = replace(recipe, steps=options.steps)
+        recipe = replace(recipe, steps=options.steps, finish=options.steps * recipe.finish // recipe.steps)
     with shown_progress("train", as_json=options.json) as progress:
         figures = train_speech(options.places[0], output, recipe, progress, options.device, options.threads)
     return asdict(figures)

@@ -114,12 +114,15 @@ def test_missing_a_closure_costs_more_than_making_one() -> None:
     closed[..., SHUT] = 1.0
     assert gesture_error(still, closed, recipe) > 2 * gesture_error(closed, still, recipe) > 0
     assert gesture_error(closed, closed, recipe) == 0
+    assert gesture_error(still, closed, recipe, bold=3.0) > 2 * gesture_error(still, closed, recipe)
+    assert gesture_error(closed, still, recipe, bold=3.0) == gesture_error(closed, still, recipe)
 
 
 def test_learning_rate_rises_and_falls() -> None:
     recipe = MouthRecipe(steps=1000)
     rates = [learning_rate(step, recipe) for step in (0, 100, 199, 600, 999)]
     assert rates[0] < 0.01 * recipe.rate < rates[1] < rates[2] > rates[3] > rates[4] > 0
+    assert learning_rate(1000, recipe) == recipe.finish_rate > learning_rate(999 + recipe.finish, recipe) > 0
 
 
 def test_losses_fall_and_reach_every_part(heard: list[Hearing]) -> None:
@@ -141,10 +144,10 @@ def test_losses_fall_and_reach_every_part(heard: list[Hearing]) -> None:
 
 
 def test_a_few_steps_write_weights_that_speak(heard: list[Hearing], tmp_path: Path) -> None:
-    recipe = MouthRecipe(steps=3, batch=2, frames=32)
+    recipe = MouthRecipe(steps=3, finish=2, batch=2, frames=32)
     output = tmp_path / "mouth.safetensors"
     steps = list(train_mouth(heard, output, recipe, {"hours": "0"}))
-    assert len(steps) == 3
+    assert ["encoded" in step for step in steps] == [True] * 3 + [False] * 2
     assert [path.name for path in tmp_path.iterdir()] == [output.name]
     with safe_open(output, "pt") as file:
         assert set(file.metadata()) == {"recipe", "figures", "hours"}

@@ -57,12 +57,13 @@ def mouth_matrix(build: Build = Build()) -> Doubles:
 
 
 def curves_of_gestures(gestures: Doubles, matrix: Doubles) -> Floats:
-    """Curves (..., 52) of `gestures` (..., 7) by `mouth_matrix`; lips that are shut bridge what the jaw opens."""
+    """Curves (..., 52) of `gestures` (..., 7) by `mouth_matrix`; lips that are shut, or a lip at the teeth, bridge
+    what the jaw opens."""
     shown = np.clip(gestures, 0.0, 1.0)
     apart = 1.0 - np.minimum(1.0, 1.15 * shown[..., SHUT])
-    tucked = shown[..., TUCK] * apart
+    tucked = np.minimum(1.0, 1.1 * shown[..., TUCK]) * apart
     shown = shown.copy()
-    shown[..., JAW] *= 1 - 0.5 * (1 - apart) - 0.55 * tucked
+    shown[..., JAW] *= 1 - 0.5 * (1 - apart) - 0.8 * tucked
     for gesture in (LIPS, TEETH):
         shown[..., gesture] *= apart * (1 - 0.6 * tucked)
     shown[..., TUCK] = tucked

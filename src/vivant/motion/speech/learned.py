@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from vivant.errors import WeightsError
 from vivant.motion.speech.clock import at_frames
 from vivant.motion.speech.front_end import HOP, WIDTH, front_end
-from vivant.motion.speech.gestures import SHUT, TUCK, Build, curves_of_gestures, mouth_matrix
+from vivant.motion.speech.gestures import GESTURES, SHUT, TUCK, Build, curves_of_gestures, mouth_matrix
 from vivant.motion.speech.mouth import Mouth
+from vivant.motion.speech.pauses import parted
 
 if TYPE_CHECKING:
     from vivant.motion.speech.networks.gesture_net import GestureNet
@@ -29,7 +30,7 @@ TEMPERATURE = 0.1
 """What suits most: more costs closures."""
 AMOUNT = 1.25
 """Gain of all curves: real talkers move their lips more than the targets of phonemes say (THEval's lip dynamics)."""
-SURE = 1.3
+SURE = {SHUT: 1.2, TUCK: 1.5}
 """Gain of closed and of bitten lips: what the network half hears is made; rather one too many than one missed."""
 FRAME = 2 * HOP
 """Samples of one frame of the network: 20 ms."""
@@ -45,10 +46,12 @@ class Window:
     """Frames that are asked for at once."""
     ahead: int = 24
     """Frames after them: what is going to be said shapes the mouth already."""
+    breath: bool = True
+    """Whether lips stay parted in short pauses; only what sees the end of a pause knows that it is short."""
 
 
 OFFLINE = Window()
-LIVE = Window(hop=2, ahead=8)
+LIVE = Window(hop=2, ahead=8, breath=False)
 """States come 0.16 to 0.2 s after their sound."""
 
 
@@ -62,12 +65,12 @@ def learned_mouth(
     """
     uneven = float(np.random.default_rng([seed, 9]).uniform(-0.07, 0.07))
     matrix = mouth_matrix(Build(AMOUNT * gain, uneven))
+    sure = np.array([SURE.get(gesture, 1.0) for gesture in range(len(GESTURES))])
 
     def mouth(chunks: Iterable[Floats], rate: Fraction) -> Iterator[Floats]:
         found = gestures(chunks, load_mouth(), window, temperature, seed)
-        for at_frame in at_frames(found, rate, 0.0, FRAME):
-            at_frame[[SHUT, TUCK]] *= SURE
-            yield curves_of_gestures(at_frame, matrix)
+        for at_frame in at_frames(parted(found) if window.breath else found, rate, 0.0, FRAME):
+            yield curves_of_gestures(at_frame * sure, matrix)
 
     return mouth
 

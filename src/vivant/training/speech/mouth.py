@@ -32,8 +32,8 @@ Floats = NDArray[np.float32]
 class MouthRecipe:
     """How the network is trained; the packaged weights were made with the defaults."""
 
-    steps: int = 3000
-    batch: int = 24
+    steps: int = 6600
+    batch: int = 16
     frames: int = 256
     """Of one piece: 5.12 s."""
     rate: float = 1.5e-3
@@ -52,6 +52,12 @@ class MouthRecipe:
     """Weight of the error in the distance of the lips."""
     kinds: float = 0.3
     """Weight of telling phonemes apart."""
+    finish: int = 1000
+    """Steps after these, without encoder and phonemes, in which it learns to be bold."""
+    finish_rate: float = 3e-4
+    """Learning rate at the first of them; it falls to zero in a line."""
+    bold: float = 3.0
+    """How much more a missed closure or bite costs in them: where it may be an m and may be an n, the lips close."""
     tested: float = 0.02
     """Share of the hearings that is kept for the figures."""
     seed: int = 0
@@ -74,11 +80,8 @@ class Student(nn.Module):
 
 def losses(student: Student, batch: Lesson, recipe: MouthRecipe) -> Mapping[str, Tensor]:
     """Weighted losses of one batch, and the sum as "total"."""
-    device = student.judge.weight.device
-    features, wanted, kinds = (
-        torch.from_numpy(array).to(device) for array in (batch.features, batch.gestures, batch.kinds)
-    )
-    net = student.net
+    features, wanted, kinds = _on_device(student, batch)
+    net, device = student.net, features.device
     heard = net.listen(features)
     part = max(len(wanted) // 4, 1)  # the encoder's way is learnt quickly
     noise = torch.randn(len(wanted), wanted.shape[1] // 2, net.config.latent, device=device)
@@ -94,17 +97,39 @@ def losses(student: Student, batch: Lesson, recipe: MouthRecipe) -> Mapping[str,
     return {**found, "total": torch.stack(list(found.values())).sum()}
 
 
-def gesture_error(found: Tensor, wanted: Tensor, recipe: MouthRecipe) -> Tensor:
+def finishing_losses(student: Student, batch: Lesson, recipe: MouthRecipe) -> Mapping[str, Tensor]:
+    """The same for the last steps: only the most likely gestures count, and missed closures count more."""
+    features, wanted, _ = _on_device(student, batch)
+    heard = student.net.listen(features)
+    noise = torch.zeros(len(wanted), wanted.shape[1] // 2, student.net.config.latent, device=features.device)
+    likely = student.net.generate(heard, noise).float()
+    found = {
+        "likely": recipe.likely * gesture_error(likely, wanted, recipe, recipe.bold),
+        "gap": recipe.gap * F.l1_loss(lip_gap(likely), lip_gap(wanted)),
+    }
+    return {**found, "total": torch.stack(list(found.values())).sum()}
+
+
+def _on_device(student: Student, batch: Lesson) -> tuple[Tensor, Tensor, Tensor]:
+    device = student.judge.weight.device
+    features, gestures, kinds = (
+        torch.from_numpy(array).to(device) for array in (batch.features, batch.gestures, batch.kinds)
+    )
+    return features, gestures, kinds
+
+
+def gesture_error(found: Tensor, wanted: Tensor, recipe: MouthRecipe, bold: float = 1.0) -> Tensor:
     """Mean absolute error of gestures (B, T, 7) and of their change, weighted by gesture.
 
-    A closed, bitten or rounded mouth is rare: to miss one costs more than to make one too many.
+    A closed, bitten or rounded mouth is rare: to miss one costs more than to make one too many, `bold` times more for
+    closed and bitten ones.
     """
     weights = torch.ones(len(GESTURES), device=found.device)
     for gesture, weight in WEIGHTS.items():
         weights[gesture] = weight
     missed = torch.zeros(len(GESTURES), device=found.device)
     for gesture, cost in MISSED.items():
-        missed[gesture] = cost
+        missed[gesture] = cost * (bold if gesture in (SHUT, TUCK) else 1.0)
     costs = weights * (1 + missed * wanted.clamp(0, 1))
     place = ((found - wanted).abs() * costs).mean()
     change = ((found.diff(dim=1) - wanted.diff(dim=1)).abs() * costs[:, 1:]).mean()
@@ -115,14 +140,16 @@ def lip_gap(gestures: Tensor) -> Tensor:
     """About the distance of the inner lips (B, T) in cm for gestures (B, T, 7): what `curves_of_gestures` makes."""
     shown = gestures.clamp(0, 1)
     apart = 1 - (1.15 * shown[..., SHUT]).clamp(max=1)
-    tucked = shown[..., TUCK] * apart
-    jaw = shown[..., JAW] * (1 - 0.5 * (1 - apart) - 0.55 * tucked)
+    tucked = (1.1 * shown[..., TUCK]).clamp(max=1) * apart
+    jaw = shown[..., JAW] * (1 - 0.5 * (1 - apart) - 0.8 * tucked)
     lips = 0.42 * shown[..., LIPS] + 0.16 * shown[..., TEETH]
     return apart * (1.45 * jaw + lips * (1 - 0.6 * tucked) + 0.2 * shown[..., ROUND]) - 0.07 * (1 - apart)
 
 
 def learning_rate(step: int, recipe: MouthRecipe) -> float:
-    """Learning rate of `step`, 0 <= step < recipe.steps."""
+    """Learning rate of `step`, 0 <= step < recipe.steps + recipe.finish."""
+    if step >= recipe.steps:
+        return recipe.finish_rate * (1 - (step - recipe.steps) / recipe.finish)
     rise = min((step + 1) / 200, 1.0)
     return recipe.rate * rise * float(0.5 + 0.5 * np.cos(np.pi * step / recipe.steps) + 0.01)
 
@@ -162,23 +189,33 @@ def train_mouth(
     lessons, tests = heard[:-kept], heard[-kept:]
     torch.manual_seed(recipe.seed)
     student = Student().to(device)
+    yield from train_student(student, lessons, recipe, range(recipe.steps))
+    yield from train_student(student, lessons, recipe, range(recipe.steps, recipe.steps + recipe.finish))
+    figures = measure(student.net, tests, recipe)
+    metadata = {"recipe": json.dumps(asdict(recipe)), "figures": json.dumps(asdict(figures)), **(notes or {})}
+    _save(student.net, output, metadata)
+
+
+def train_student(
+    student: Student, lessons: Sequence[Hearing], recipe: MouthRecipe, steps: range
+) -> Iterator[Mapping[str, float]]:
+    """Train for `steps`, all of them before or all of them after recipe.steps; yields the losses of every one."""
+    errors = losses if steps.start < recipe.steps else finishing_losses
+    device = student.judge.weight.device.type
     optimiser = torch.optim.AdamW(student.parameters(), recipe.rate, weight_decay=recipe.weight_decay)
     with ThreadPoolExecutor(1) as beside:
-        coming = beside.submit(next_lesson, lessons, recipe, 0)
-        for step in range(recipe.steps):
+        coming = beside.submit(next_lesson, lessons, recipe, steps.start)
+        for step in steps:
             batch, coming = coming.result(), beside.submit(next_lesson, lessons, recipe, step + 1)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, recipe)
             with torch.autocast(device, torch.bfloat16):
-                found = losses(student, batch, recipe)
+                found = errors(student, batch, recipe)
             optimiser.zero_grad()
             torch.autograd.backward(found["total"])
             torch.nn.utils.clip_grad_norm_(student.parameters(), recipe.clip)
             optimiser.step()
             yield {name: float(value.detach()) for name, value in found.items()}
-    figures = measure(student.net, tests, recipe)
-    metadata = {"recipe": json.dumps(asdict(recipe)), "figures": json.dumps(asdict(figures)), **(notes or {})}
-    _save(student.net, output, metadata)
 
 
 def train_speech(
@@ -202,14 +239,14 @@ def train_speech(
     torch.set_num_threads(threads)
     notes = {"hours": f"{hours:.2f}", "voices": " ".join(voices), "threads": str(threads), "device": device}
     for done, _ in enumerate(train_mouth(heard, output, recipe, notes, device), 1):
-        progress(done, recipe.steps)
+        progress(done, recipe.steps + recipe.finish)
     with safe_open(output, "pt") as file:
         return Figures(**json.loads(file.metadata()["figures"]))
 
 
 def measure(net: GestureNet, heard: Sequence[Hearing], recipe: MouthRecipe) -> Figures:
     """The most likely gestures for pieces of `heard` against the wanted ones."""
-    batch = next_lesson(heard, recipe, recipe.steps)
+    batch = next_lesson(heard, recipe, recipe.steps + recipe.finish)
     device = next(net.parameters()).device
     with torch.inference_mode():
         condition = net.listen(torch.from_numpy(batch.features).to(device))
