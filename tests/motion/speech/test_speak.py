@@ -73,7 +73,7 @@ def test_lips_keep_the_times_of_the_phonemes(timed: tuple[np.ndarray, list[tuple
     assert closed >= 0.88
     assert opened >= 0.84
     assert rest >= 0.98
-    assert 0.5 < unit < 1.6
+    assert 0.5 < unit < 1.8
 
 
 @pytest.mark.parametrize("disturbance", ["quiet", "noise", "echo"])
