@@ -12,9 +12,11 @@ def test_one_core_and_back() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with pytest.raises(KeyError), one_thread():
+        with one_thread():
             assert torch.get_num_threads() == 1
-            raise KeyError
+        assert torch.get_num_threads() == 2
+        with pytest.raises(IndexError), one_thread():
+            [].pop()
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

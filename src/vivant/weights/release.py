@@ -33,6 +33,8 @@ class Release:
     """Makes the network in the sizes of the release."""
     personal: bool = False
     """Trained for one person; the person's folder becomes part of the name."""
+    half: bool | None = None
+    """Its numbers are float16, or are not, where nothing else tells it from another release; None: either."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,26 @@ def import_weights(place: Path, releases: Sequence[Release], licence: str) -> Im
 
 
 def recognise(network: Tensors, releases: Sequence[Release], source: str) -> Release | None:
-    """The release whose keys and shapes are those of `network`, None if none is near.
+    """The release whose keys and shapes are those of `network`, and its type where that matters; None if none is near.
 
     Raises WeightsError with one report, beginning with `source`, if most keys fit but not all.
     """
-    reports = [(release, _compare(network, release)) for release in releases]
+    fitting = [release for release in releases if release.half in (None, _is_half(network))]
+    if not fitting:
+        return None
+    reports = [(release, _compare(network, release)) for release in fitting]
     release, report = min(reports, key=lambda pair: pair[1].faults)
     if not report.faults:
         return release
     if len(report.missing) + len(report.misshapen) > ALIKE * report.wanted:
         return None
     raise WeightsError(f"{source} is nearly {release.system}/{release.network}: {report}; is it another version?")
+
+
+def _is_half(network: Tensors) -> bool:
+    import torch
+
+    return any(tensor.dtype == torch.float16 for tensor in network.values())
 
 
 def _compare(network: Tensors, release: Release) -> KeyReport:
@@ -104,6 +115,8 @@ def _store(
     with torch.device("meta"):
         empty = release.build()
     ours = convert(network, release.table, empty, str(path))
+    if broken := [key for key, tensor in ours.items() if not tensor.isfinite().all()]:
+        raise WeightsError(f"{path}: {broken[0]} has numbers that are not finite; get the file again")
     name = f"{release.system}/{release.network}"
     if release.personal:
         name += "-" + (re.sub(r"[^A-Za-z0-9_-]+", "_", path.resolve().parent.parent.name) or "person")

@@ -1,0 +1,324 @@
+"""Blocks that the networks of Talking Head Anime 3 are made of, standard and separable; all tensors are (N, C, H, W).
+
+In the separable variant a convolution is one kernel for each channel followed by a 1 x 1 mixing of channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivant.nn.norm import group_norm
+from vivant.nn.split_conv import SplitConv, SplitDeconv, split_convs_work
+
+EPSILON = 1e-5
+EVERY = slice(None)
+WORTH = 64
+"""Channels from which on it pays to split a convolution's numbers into bytes."""
+Activation = Callable[[Tensor], Tensor]
+
+
+class Foldable(nn.Module):
+    """A block that can be made faster where it need not learn any more."""
+
+    def fold(self) -> None:
+        """Work out what depends on the weights alone."""
+
+    def quicken(self) -> None:
+        """Let its larger convolutions multiply bytes."""
+
+
+class InstanceNorm(nn.Module):
+    """Each channel of each picture to mean 0 and variance 1, then gain and shift, then leaky ReLU of slope `leak`."""
+
+    def __init__(self, channels: int, leak: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.leak = leak
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape; outside of training the result may lie where `x` was."""
+        return group_norm(x, x.shape[1], self.weight, self.bias, EPSILON, leak=self.leak, reuse=True)
+
+
+class ConvBlock(Foldable):
+    """Convolution without bias that keeps the size (or halves it: kernel 4, `down`), instance norm, leaky ReLU.
+
+    `leak` is the slope below 0; 0 is ReLU, 1 is nothing.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, *, separable: bool, leak: float, down: bool = False
+    ) -> None:
+        super().__init__()
+        self.stride = 2 if down else 1
+        self.padding = 1 if down else kernel // 2
+        self.depthwise = _convolution(inputs, 1, kernel) if separable else None
+        self.conv = _convolution(outputs, inputs, 1 if separable else kernel)
+        self.norm = InstanceNorm(outputs, leak)
+        self.split: SplitConv | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H, W), half of it if `down`."""
+        result: Tensor = self.norm(self.mix(x))
+        return result
+
+    def mix(self, x: Tensor, channels: slice = EVERY) -> Tensor:
+        """The convolution's part that comes from the given `channels` of the input; the parts add up."""
+        if self.split is not None and channels == EVERY:
+            return self.split(x)
+        if self.depthwise is None:
+            return F.conv2d(x, self.conv.weight[:, channels], None, self.stride, self.padding)
+        x = F.conv2d(x, self.depthwise.weight[channels], None, self.stride, self.padding, groups=x.shape[1])
+        return mix_channels(x, self.conv.weight[:, channels])
+
+    def quicken(self) -> None:
+        """Large ones only."""
+        if self.depthwise is None and self.conv.in_channels >= WORTH:
+            self.split = SplitConv(self.conv.weight, stride=self.stride, padding=self.padding)
+
+
+class DeconvBlock(Foldable):
+    """Transposed convolution of kernel 4 without bias that doubles the size, instance norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, *, separable: bool) -> None:
+        super().__init__()
+        self.depthwise = _convolution(inputs, 1, 4) if separable else None
+        self.conv = _convolution(outputs, inputs, 1) if separable else _convolution(inputs, outputs, 4)
+        self.norm = InstanceNorm(outputs, 0)
+        self.split: SplitDeconv | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, 2 H, 2 W)."""
+        if self.split is not None:
+            mixed = self.split(x)
+        elif self.depthwise is None:
+            mixed = F.conv_transpose2d(x, self.conv.weight, stride=2, padding=1)
+        else:
+            wide = F.conv_transpose2d(x, self.depthwise.weight, stride=2, padding=1, groups=x.shape[1])
+            mixed = mix_channels(wide, self.conv.weight)
+        result: Tensor = self.norm(mixed)
+        return result
+
+    def quicken(self) -> None:
+        """Standard ones only."""
+        if self.depthwise is None:
+            self.split = SplitDeconv(self.conv.weight)
+
+
+class Doubling(nn.Module):
+    """Each pixel to 2 x 2, then a convolution of kernel 3: as one, once its kernel is folded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel: Tensor | None
+        self.register_buffer("kernel", None, persistent=False)
+        self.split: SplitDeconv | None = None
+
+    def fold(self, weight: Tensor) -> None:
+        """The transposed convolution of kernel 4 and stride 2 that is the same as doubling, then `weight` (O, I, 3, 3).
+
+        It needs 16 instead of 36 multiplications for each pixel that comes in, and no picture of twice the size.
+        """
+        spread = weight.new_tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+        self.kernel = torch.einsum("yk,xl,oikl->ioyx", spread, spread, weight).contiguous()
+
+    def quicken(self, bias: Tensor | None = None) -> None:
+        """Multiply bytes; `bias` (O,) is that of the convolution."""
+        if self.kernel is not None:
+            self.split = SplitDeconv(self.kernel, bias)
+
+    def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """`x` (N, I, H, W) to (N, O, 2 H, 2 W) by `weight` (O, I, 3, 3)."""
+        if self.split is not None:
+            return self.split(x)
+        if self.kernel is not None:
+            return F.conv_transpose2d(x, self.kernel, bias, stride=2, padding=1)
+        return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, bias, padding=1)
+
+
+class UpBlock(Foldable):
+    """Each pixel to 2 x 2, then a `ConvBlock` of kernel 3 over it and, if there is one, over a skip of that size."""
+
+    def __init__(self, inputs: int, outputs: int, *, skip: int = 0, separable: bool, leak: float) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.block = ConvBlock(inputs + skip, outputs, separable=separable, leak=leak)
+        self.doubling = Doubling()
+
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """`x` (N, inputs, H, W) and `skip` (N, skip, 2 H, 2 W) to (N, outputs, 2 H, 2 W)."""
+        if self.block.depthwise is None:
+            mixed = self.doubling(x, self.block.conv.weight[:, : self.inputs])
+        else:
+            mixed = self.block.mix(F.interpolate(x, scale_factor=2, mode="nearest"), slice(0, self.inputs))
+        if skip is not None:
+            mixed += self.block.mix(skip, slice(self.inputs, None))
+        result: Tensor = self.block.norm(mixed)
+        return result
+
+    def fold(self) -> None:
+        """Standard ones only."""
+        if self.block.depthwise is None:
+            self.doubling.fold(self.block.conv.weight[:, : self.inputs])
+
+    def quicken(self) -> None:
+        """What comes from below."""
+        self.doubling.quicken()
+
+
+class ResidualBlock(nn.Module):
+    """Two `ConvBlock`s, the second without activation, added to their input."""
+
+    def __init__(self, channels: int, *, separable: bool, leak: float) -> None:
+        super().__init__()
+        self.first = ConvBlock(channels, channels, separable=separable, leak=leak)
+        self.second = ConvBlock(channels, channels, separable=separable, leak=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        result: Tensor = self.second(self.first(x)) + x
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyConfig:
+    """Sizes of an encoder-decoder."""
+
+    inputs: int
+    """Channels of the picture."""
+    pose: int = 0
+    """Numbers of the pose that steers it."""
+    start: int = 64
+    """Channels at full size; they double with each halving."""
+    most: int = 512
+    """Channels at most."""
+    halvings: int = 3
+    blocks: int = 6
+    """Blocks at the smallest size."""
+    separable: bool = False
+
+
+class Body(nn.Module):
+    """Encoder-decoder without skips; the pose joins where the picture is smallest (eyebrow and face networks)."""
+
+    def __init__(self, config: BodyConfig) -> None:
+        super().__init__()
+        widths = channels_by_level(config)
+        separable = config.separable
+        self.enter = ConvBlock(config.inputs, widths[0], separable=separable, leak=0)
+        self.down = nn.ModuleList(
+            ConvBlock(wide, wider, 4, down=True, separable=separable, leak=0) for wide, wider in pairwise(widths)
+        )
+        self.join = ConvBlock(widths[-1] + config.pose, widths[-1], separable=separable, leak=0)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(widths[-1], separable=separable, leak=0) for _ in range(config.blocks - 1)
+        )
+        self.up = nn.ModuleList(
+            DeconvBlock(wider, wide, separable=separable) for wide, wider in reversed(list(pairwise(widths)))
+        )
+        self.deepest = widths[-1]
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """What comes from the picture (N, inputs, S, S) alone: (N, 512, S / 8, S / 8), for `decode`."""
+        x = self.enter(like_weights(self.enter, picture))
+        for block in self.down:
+            x = block(x)
+        return self.join.mix(x, slice(0, self.deepest))
+
+    def decode(self, encoded: Tensor, pose: Tensor | None = None) -> Tensor:
+        """The feature (N, 64, S, S) of a picture's code for `pose` (N, pose)."""
+        if pose is None:
+            encoded = encoded.clone()
+        else:
+            encoded = encoded + self.join.mix(planes(pose, encoded), slice(self.deepest, None))
+        x: Tensor = self.join.norm(encoded)
+        for block in (*self.blocks, *self.up):
+            x = block(x)
+        return x
+
+
+class Heads(nn.Module):
+    """Convolutions of kernel 3 that read what to draw from one feature; together they are one convolution."""
+
+    def __init__(self, inputs: int, outputs: Mapping[str, tuple[int, Activation | None]]) -> None:
+        """`outputs`: channels and activation by name; one without an activation, a flow, has no bias either."""
+        super().__init__()
+        self.convs = nn.ModuleDict(
+            {
+                name: nn.Conv2d(inputs, count, 3, padding=1, bias=act is not None)
+                for name, (count, act) in outputs.items()
+            }
+        )
+        self.acts = [act for _, act in outputs.values()]
+
+    def forward(self, feature: Tensor) -> tuple[Tensor, ...]:
+        """One tensor (N, channels, H, W), float32 or finer, for each name, in their order."""
+        convs: list[nn.Conv2d] = list(self.convs.values())  # type: ignore[arg-type]
+        weight = torch.cat([conv.weight for conv in convs])
+        bias = torch.cat(
+            [conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias for conv in convs]
+        )
+        mixed = F.conv2d(feature, weight, bias, padding=1)
+        if mixed.dtype == torch.bfloat16:
+            mixed = mixed.float()
+        parts = torch.split(mixed, [conv.out_channels for conv in convs], dim=1)
+        return tuple(part if act is None else act(part) for part, act in zip(parts, self.acts, strict=True))
+
+
+def channels_by_level(config: BodyConfig) -> list[int]:
+    """Channels at full size, half, a quarter ..."""
+    return [min(config.start * 2**level, config.most) for level in range(config.halvings + 1)]
+
+
+def planes(pose: Tensor, like: Tensor) -> Tensor:
+    """Each number of `pose` (N, P) as a plane (N, P, H, W) as large as the picture `like`."""
+    return pose[:, :, None, None].to(like.dtype).expand(-1, -1, *like.shape[2:])
+
+
+def mix_channels(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolution of kernel 1 by `weight` (O, I, 1, 1): a matrix product where channels lie together in memory."""
+    return F.linear(x.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias).permute(0, 3, 1, 2)
+
+
+def blend(alpha: Tensor, over: Tensor, under: Tensor) -> Tensor:
+    """`alpha` in 0..1 picks `over` instead of `under`; shapes broadcast."""
+    return torch.lerp(under, over, alpha)
+
+
+def fold(network: nn.Module) -> None:
+    """Work out once what depends on the weights alone; from then on they must not change."""
+    for module in network.modules():
+        if isinstance(module, Foldable):
+            module.fold()
+
+
+def quicken(network: nn.Module) -> None:
+    """Let the larger convolutions multiply bytes where the processor is made for that; others stay as they are."""
+    if split_convs_work():
+        for module in network.modules():
+            if isinstance(module, Foldable):
+                module.quicken()
+
+
+def halve(network: nn.Module) -> None:
+    """Let every convolution calculate in bfloat16; norms add up and results are blended in single precision."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | Doubling):
+            module.bfloat16()
+
+
+def like_weights(block: nn.Module, x: Tensor) -> Tensor:
+    """`x` in the type of the weights of `block`."""
+    return x.to(next(block.parameters()).dtype)
+
+
+def _convolution(outputs: int, inputs: int, kernel: int) -> nn.Conv2d:
+    """A holder of weights (outputs, inputs, kernel, kernel) without bias."""
+    return nn.Conv2d(inputs, outputs, kernel, bias=False)
