@@ -1,0 +1,165 @@
+"""The exact student engine: one character of Talking Head Anime 4 at the full 512 x 512, as published up to rounding.
+
+Against the plain loop: position and pose enter each level as constants and one vector, the features of a coarser level
+are multiplied before they are enlarged, the factor 30 is folded into the weights, every layer runs over blocks that
+stay in the cache, with a sine of our own, and all cores share the blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vivant.avatars.tha import kernels
+from vivant.avatars.tha.character import Character
+from vivant.avatars.tha.networks.body_student import SIZES, WIDTHS
+from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS
+from vivant.avatars.tha.picture import srgb_of_linear, tensor_of_picture
+from vivant.avatars.tha.siren import (
+    Crew,
+    features,
+    flat,
+    fold_last,
+    fold_level,
+    motion,
+    paint_face,
+    pixels,
+    sweep,
+)
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+SIZE = SIZES[-1]
+
+
+class Outputs(NamedTuple):
+    """Everything that the published student poser gives, in its order; colours linear, premultiplied, -1..1."""
+
+    blended: Floats
+    """(4, 512, 512): the result."""
+    alpha: Floats
+    """(1, 512, 512): how much of `colour`, not bounded."""
+    colour: Floats
+    """(4, 512, 512)"""
+    warped: Floats
+    """(4, 512, 512)"""
+    flow: Floats
+    """(2, 512, 512): 2 is a whole side."""
+    face: Floats
+    """(4, 128, 128)"""
+
+
+class StudentPoser:
+    """Draws one character by the 45 numbers of `vivant.avatars.tha.pose`."""
+
+    def __init__(self, character: Character, *, cores: int | None = None, official: bool = False) -> None:
+        """`cores`: threads, by default all; `official` shows premultiplied colours as if straight, as published.
+
+        Raises WeightsError where the character's weights do not fit.
+        """
+        face, body = character.networks()
+        self._straight = not official
+        self._crew = Crew(cores)
+        self._picture = light_of(character)
+        self._face, self._face_last = fold_level(face.layers, 0), fold_last(face.last)
+        coarser = (0, *(widths[-1] for widths in WIDTHS[:-1]))
+        self._levels = [fold_level(layers, width) for layers, width in zip(body.levels, coarser, strict=True)]
+        self._last = fold_last(body.last)
+
+    def draw(self, pose: Floats) -> Bytes:
+        """The character in `pose` (45,): (512, 512, 4) RGBA, sRGB, straight alpha."""
+        pose = np.asarray(pose, np.float32)
+        image, grid = self._image(pose), self._grid(pose)
+        out = np.empty((SIZE, SIZE, 4), np.uint8)
+        show = Show(image, pixels(SIZE), self._last, light_table(), self._straight, out)
+        level = self._levels[-1]
+        self._crew.run(sweep(level, grid, pixels(SIZE), SIZE, level.axes(pose), show))
+        return out
+
+    def outputs(self, pose: Floats) -> Outputs:
+        """All that the published poser returns for `pose` (45,)."""
+        pose = np.asarray(pose, np.float32)
+        image, points = self._image(pose), pixels(SIZE)
+        out = np.empty((SIZE, SIZE, 8), np.float32)
+        motion(self._crew, self._levels[-1], self._last, self._grid(pose), points, pose, out)
+        values = out.reshape(-1, 8)
+        warped, blended = (np.empty((SIZE * SIZE, 4), np.float32) for _ in range(2))
+        kernels.blend(image, values, points, blended)
+        kernels.blend(image, values * (np.arange(8) != 2).astype(np.float32), points, warped)
+        parts = (blended, values[:, 2:3], values[:, 3:7], warped, values[:, :2])
+        face = image[FACE_ROWS, FACE_COLUMNS].reshape(-1, 4)
+        planes = (_planes(part) for part in (*parts, face))
+        return Outputs._make(planes)
+
+    def _image(self, pose: Floats) -> Floats:
+        image = self._picture.copy()
+        paint_face(self._crew, self._face, self._face_last, pose, image)
+        return image
+
+    def _grid(self, pose: Floats) -> Floats:
+        """What the last level takes from the others."""
+        grid = flat(self._levels[0].axes(pose))
+        for level, finer, size in zip(self._levels, self._levels[1:], SIZES, strict=False):
+            out = np.empty((size, size, len(finer.bias)), np.float32)
+            features(self._crew, level, finer, grid, pixels(size), pose, out)
+            grid = out
+        return grid
+
+
+@dataclass(frozen=True)
+class Show:
+    """The last step of both engines: activations to bytes."""
+
+    image: Floats
+    """(512, 512, 4): the drawing with its face."""
+    points: Ints
+    """(N, 2): row and column of all points that are drawn."""
+    last: tuple[Tensor, Tensor]
+    table: Bytes
+    straight: bool
+    out: Bytes
+    """(512, 512, 4)"""
+
+    def __call__(self, part: slice, activations: Tensor) -> None:
+        """Draw the points in `part`, whose `activations` (n, C) come before the last layer."""
+        weight, bias = self.last
+        self.painted(torch.addmm(bias, activations, weight).numpy(), self.points[part])
+
+    def interpolated(self, motion: Floats, points: Ints) -> None:
+        """Draw `points` by a `motion` of half the size, (256, 256, 8)."""
+        values = np.empty((len(points), 8), np.float32)
+        kernels.widen(motion, points, values)
+        self.painted(values, points)
+
+    def painted(self, motion: Floats, points: Ints) -> None:
+        """Draw `points` (n, 2) by their `motion` (n, 8)."""
+        colours = np.empty((len(points), 4), np.float32)
+        kernels.blend(self.image, motion, points, colours)
+        kernels.paint(colours, points, self.table, self.straight, self.out)
+
+
+def _planes(values: Floats) -> Floats:
+    """(C, S, S) of all pixels of a square, (S * S, C)."""
+    side = round(len(values) ** 0.5)
+    return np.ascontiguousarray(values.T).reshape(-1, side, side)
+
+
+def light_of(character: Character) -> Floats:
+    """The drawing as the networks see it: (512, 512, 4), linear, premultiplied, -1..1."""
+    image = tensor_of_picture(character.picture, premultiplied=True)[0].permute(1, 2, 0)
+    return np.asarray(image.contiguous().numpy())
+
+
+@cache
+def light_table() -> Bytes:
+    """Bytes of linear light 0..1 in steps of 1 / `kernels.LEVELS`."""
+    light = torch.linspace(0, 1, kernels.LEVELS + 1, dtype=torch.float64)
+    return np.asarray((srgb_of_linear(light) * 255).round().byte().numpy())
