@@ -85,13 +85,14 @@ def _portrait(read: _Source, chosen: FoundFace, faces: tuple[FoundFace, ...]) ->
 
 def _read(source: str | Path | Bytes, limits: Limits) -> _Source:
     if isinstance(source, np.ndarray):
-        return _Source(_checked(source, limits), "the picture", ())
+        return _Source(with_alpha(source, limits), "the picture", ())
     path = Path(source)
     read = read_image(path, limits)
     return _Source(read.pixels, str(path), tuple(Note("warning", note, _PLAIN) for note in read.notes))
 
 
-def _checked(array: Bytes, limits: Limits) -> Bytes:
+def with_alpha(array: Bytes, limits: Limits) -> Bytes:
+    """A picture array (H, W, 3 or 4) uint8 as (H, W, 4); raises SettingsError for anything else or too much of it."""
     if array.ndim != 3 or array.shape[2] not in (3, 4) or array.dtype != np.uint8 or array.size == 0:
         raise SettingsError(
             f"a picture array must be (H, W, 3) or (H, W, 4) uint8, not {array.shape} {array.dtype}; convert it first"
