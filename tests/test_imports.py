@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "": DRAWING | {"animation"},
 }
 """What each room may import beside itself; the command line and the studio may import everything."""
-FREE = {"cli", "commands", "speech_commands", "training_commands", "studio"}
+FREE = {"cli", "commands", "speech_commands", "training_commands", "tha_commands", "live_commands", "studio"}
 
 
 def room_of(module: str) -> str:

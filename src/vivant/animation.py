@@ -84,6 +84,8 @@ class RenderSettings:
     """Weights of a published speech model: a folder, or a stored name."""
     avatar: str = "relief"
     """Name of the avatar that draws."""
+    avatar_settings: Any = None
+    """The avatar's own settings; none: its defaults."""
     fps: Fraction | None = None
     """Frames per second of the result; none: the driver's, or 25 for sound."""
     start: float = 0.0
@@ -181,11 +183,13 @@ def write(
     sound: str | Path | None = None,
     *,
     mark_origin: bool = True,
+    avatar: str = "relief",
 ) -> int:
     """Write pictures (H, W, 3 or 4) to a file or folder, marked as synthetic; returns their number.
 
     The extension decides: .mp4, .webm, .mov, .gif, .webp, none for a folder of PNG. Alpha is kept where the format
-    can. `sound` is a sound file or a video. Raises `MediaError` or `SettingsError`; then nothing is left behind.
+    can. `sound` is a sound file or a video; the mark says what kind of `avatar` drew. Raises `MediaError` or
+    `SettingsError`; then nothing is left behind.
     """
     path = Path(path)
     check_place(path, [Path(sound)] if sound is not None else [])
@@ -198,7 +202,9 @@ def write(
     height, width, channels = first.shape
     alpha = channels == 4 and holds_alpha(path) and bool((first[..., 3] < 255).any())
     audio = SoundTrack(Path(sound)) if sound is not None else None
-    with open_writer(path, (width, height), rate, alpha=alpha, audio=audio, **_origin(path, mark_origin)) as writer:
+    with open_writer(
+        path, (width, height), rate, alpha=alpha, audio=audio, **_origin(path, mark_origin, avatar)
+    ) as writer:
         writer.write(first)
         for picture in pictures:
             writer.write(picture)
@@ -298,7 +304,9 @@ def _prepare(
 
 def _prepare_cast(cast: Sequence[tuple[Portrait, Driver]], settings: RenderSettings) -> tuple[Composer, Draw]:
     portraits = [portrait for portrait, _ in cast]
-    return _prepare(portraits, open_avatar(settings.avatar), settings.picture, settings.limits)
+    return _prepare(
+        portraits, open_avatar(settings.avatar, settings.avatar_settings), settings.picture, settings.limits
+    )
 
 
 def _meanwhile(items: Iterator[T], work: Callable[[], R]) -> tuple[R, Iterator[T]]:
@@ -315,7 +323,7 @@ def _open_film(
     size = composer.view.columns, composer.view.rows
     alpha = composer.transparent and holds_alpha(output)
     sound = next((take.sound for take in takes if take.sound is not None), None)
-    origin = _origin(output, settings.provenance)
+    origin = _origin(output, settings.provenance, settings.avatar)
     return open_writer(output, size, rate, alpha=alpha, audio=sound, quality=settings.quality, **origin)
 
 
@@ -335,11 +343,11 @@ def _together(takes: Sequence[Iterator[FaceState]]) -> Iterator[list[FaceState]]
         now = [next(take, None) for take in takes]
 
 
-def _origin(path: Path, wanted: bool) -> dict[str, Any]:
-    """What `open_writer` needs to mark a file."""
+def _origin(path: Path, wanted: bool, avatar: str) -> dict[str, Any]:
+    """What `open_writer` needs to mark a file that `avatar` drew."""
     if not wanted:
         return {}
-    source_type = provenance.MADE_BY_GEOMETRY
+    source_type = provenance.MADE_BY_GEOMETRY if avatar == "relief" else provenance.MADE_BY_NETWORK
     return {
         "comment": provenance.describe(source_type),
         "seal": lambda file: provenance.sign(file, path.suffix, source_type),
@@ -361,6 +369,10 @@ def _open_take(driver: Driver, rate: Fraction, settings: RenderSettings) -> _Tak
         assert driver.motion is not None
         take = _motion_take(driver.motion, rate, settings)
     take.states = apply_edits(take.states, rate, settings.edits)
+    if settings.avatar == "tha":
+        from vivant.avatars.tha.currency import breathe
+
+        take.states = breathe(take.states, rate)
     return take
 
 

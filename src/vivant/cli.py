@@ -21,6 +21,10 @@ commands:
   animate   a picture and a video, a sound or a motion file become a moving picture
   track     a video becomes a motion file (.npz, .json, .csv)
   speech    a voice becomes a motion file, or live from the microphone
+  live      a tracker, the mouse or a voice moves a character now
+  pose      a drawn character in a pose by numbers, or a sheet of all of them
+  align     a drawing becomes the square that networks for drawn characters want
+  profile   how one person's face moves a drawn character
   inspect   what was found in a picture, what suits it, and what to do about it
   verify    says whether a file is marked as synthetic
   bench     this machine's figures: track, draw, encode, end to end
@@ -33,7 +37,10 @@ commands:
   vivant animate face.jpg --text "Good evening." -o out.mp4
 
 vivant COMMAND --help shows the options of a command; vivant --version the version."""
-COMMANDS = ("animate", "track", "speech", "inspect", "verify", "bench", "weights", "train", "evaluate")
+COMMANDS = (
+    *("animate", "track", "speech", "live", "pose", "align", "profile"),
+    *("inspect", "verify", "bench", "weights", "train", "evaluate"),
+)
 FAILED, INTERRUPTED = 2, 130
 
 

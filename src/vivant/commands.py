@@ -17,6 +17,7 @@ from vivant import provenance
 from vivant.animation import Driver, PictureSettings, RenderSettings, check_output, parse_rate, render
 from vivant.bench import BenchSettings, bench_table
 from vivant.errors import SettingsError
+from vivant.live_commands import LiveOptions, live
 from vivant.media.container import spare_inputs
 from vivant.media.image import write_image
 from vivant.motion.edits import BlinkMode, EditSettings, GazeMode
@@ -28,6 +29,16 @@ from vivant.portrait.portrait import Portrait
 from vivant.portrait.preflight import inspect_record, overlay
 from vivant.progress import shown_progress
 from vivant.speech_commands import SpeechOptions, VoiceOptions, said, speech
+from vivant.tha_commands import (
+    AlignOptions,
+    CharacterOptions,
+    PoseOptions,
+    ProfileOptions,
+    align_drawing,
+    make_profile,
+    open_drawn,
+    pose,
+)
 from vivant.training_commands import EvaluateOptions, TrainOptions, evaluate, train
 from vivant.weights import store
 from vivant.weights.store import Stored
@@ -95,7 +106,8 @@ class AnimateOptions:
     fps: str | None = None
     """Frames per second of the result, such as 25, 29.97 or 30000/1001; none: the driver's."""
     avatar: str = RenderSettings.avatar
-    """What draws: relief."""
+    """What draws: relief, or tha for drawn characters."""
+    drawn: CharacterOptions = field(default_factory=CharacterOptions)
     quality: int | None = RenderSettings.quality
     """0..100, higher is better and larger."""
     provenance: bool = RenderSettings.provenance
@@ -121,6 +133,7 @@ class AnimateOptions:
             speech_model=self.how.speech_model,
             speech_weights=self.how.weights,
             avatar=self.avatar,
+            avatar_settings=self.drawn.settings(self.picture) if self.avatar == "tha" else None,
             fps=None if self.fps is None else parse_rate(self.fps),
             start=self.start,
             duration=self.duration,
@@ -179,6 +192,8 @@ def animate(options: AnimateOptions) -> int:
 
 
 def _open_faces(options: AnimateOptions, drivers: int) -> list[Portrait]:
+    if options.avatar == "tha":
+        return [open_drawn(options.picture)]
     choice = "1" if options.face == "all" else options.face
     first = open_portrait(options.picture, face=choice, model_file=options.face_model)
     if options.face != "all":
@@ -349,7 +364,8 @@ def bench(options: BenchOptions) -> int:
 class WeightsOptions:
     """Import published weights, and look after those that were imported.
 
-    import geneface|real3d|metrics FOLDER, list, show NAME, verify [NAME]; exit status of verify: 0 whole, 1 not.
+    import geneface|real3d|tha3|tha4|metrics FOLDER, list, show NAME, verify [NAME]; exit status of verify: 0 whole,
+    1 not.
     """
 
     action: Positional[Literal["import", "list", "show", "verify"]]
@@ -384,13 +400,14 @@ def weights(options: WeightsOptions) -> int:
 
 def _import_weights(system: str, place: Path, licence: str) -> Sequence[Stored]:
     """Everything stored from the checkpoints at `place`."""
+    from vivant.avatars.tha.networks import released as tha
     from vivant.evaluate import syncnet
     from vivant.motion.speech.networks import released
     from vivant.weights.release import import_weights
 
-    known = [*released.releases(), *syncnet.releases()]
+    known = [*released.releases(), *syncnet.releases(), *tha.releases()]
     if system not in {release.system for release in known}:
-        raise SettingsError(f"there is no system {system!r}; give one of geneface, real3d and metrics")
+        raise SettingsError(f"there is no system {system!r}; give one of geneface, real3d, tha3, tha4 and metrics")
     done = import_weights(place, [release for release in known if release.system == system], licence)
     _warn(f"not imported: {line}" for line in done.left)
     return done.stored
@@ -409,6 +426,10 @@ COMMANDS: dict[str, tuple[Callable[[Any], int], type[Any]]] = {
     "animate": (animate, AnimateOptions),
     "track": (track_video, TrackOptions),
     "speech": (speech, SpeechOptions),
+    "live": (live, LiveOptions),
+    "pose": (pose, PoseOptions),
+    "align": (align_drawing, AlignOptions),
+    "profile": (make_profile, ProfileOptions),
     "inspect": (inspect, InspectOptions),
     "verify": (verify, VerifyOptions),
     "bench": (bench, BenchOptions),

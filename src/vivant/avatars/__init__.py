@@ -7,7 +7,7 @@ from typing import Any
 from vivant.avatars.avatar import Avatar
 from vivant.errors import SettingsError
 
-AVATARS = ("relief",)
+AVATARS = ("relief", "tha")
 """Names that `open_avatar` knows."""
 
 
@@ -20,4 +20,8 @@ def open_avatar(name: str = "relief", settings: Any = None) -> Avatar[Any]:
         from vivant.avatars.relief.relief import Relief
 
         return Relief(settings)
+    if name == "tha":
+        from vivant.avatars.tha.tha import Tha
+
+        return Tha(settings)
     raise SettingsError(f"avatar {name!r} is unknown; the avatars are: {', '.join(AVATARS)}")
