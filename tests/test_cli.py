@@ -52,6 +52,14 @@ def test_help_comes_without_the_library() -> None:
     assert done.stdout == OVERVIEW + "\nFalse\n"
 
 
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run([COMMAND, "--help"], stdout=gone, stderr=subprocess.PIPE, check=False)
+    assert done.stderr == b""
+
+
 def test_every_command_is_in_the_overview_and_has_help() -> None:
     from vivant.commands import COMMANDS
 

@@ -49,15 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 1 `verify` found no mark, 2 error (one line on stderr), 130 interrupted.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(OVERVIEW)
-        return 0
-    if words[0] == "--version":
-        from importlib.metadata import version
-
-        print(f"vivant {version('vivant')}")
-        return 0
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if arguments is None:
         import signal
 
@@ -68,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(command: str, words: list[str]) -> int:
     """Run one command; every error becomes one line on stderr and an exit status."""
     try:
-        return _run(command, words)
+        status = _run(command, words)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("vivant: interrupted; nothing was left half-written", file=sys.stderr)
         return INTERRUPTED
@@ -99,6 +93,14 @@ def fail(message: str, words: Sequence[str]) -> int:
 
 
 def _run(command: str, words: list[str]) -> int:
+    if command in ("-h", "--help"):
+        print(OVERVIEW)
+        return 0
+    if command == "--version":
+        from importlib.metadata import version
+
+        print(f"vivant {version('vivant')}")
+        return 0
     from vivant.errors import SettingsError
 
     if command not in COMMANDS:
