@@ -10,7 +10,7 @@ import pytest
 
 from vivant.errors import SettingsError
 from vivant.evaluate.speech import Row, at_least, between, evaluate_speech, table
-from vivant.evaluate.timed import Mouths, Segment, mouths, read_segments, timing
+from vivant.evaluate.timed import Hits, Mouths, Segment, Timing, mouths, pooled, read_segments, timing
 from vivant.face.arkit import CURVES, INDEX
 from vivant.motion.state import FaceState
 
@@ -42,15 +42,24 @@ def obedient() -> Mouths:
     return found
 
 
+def shares(mouth: Mouths) -> dict[str, float]:
+    return {name: hits.share for name, hits in timing(mouth, SEGMENTS, 25.0)._asdict().items()}
+
+
 def test_marks() -> None:
-    best = timing(obedient(), SEGMENTS, 25.0)
-    assert (best.closed, best.opened, best.narrowed, best.bitten, best.rested) == (1, 1, 1, 1, 1)
-    assert best.wrongly_closed == 0
-    yawning = timing(face(gap=1.0), SEGMENTS, 25.0)
-    assert (yawning.closed, yawning.opened, yawning.narrowed, yawning.bitten, yawning.rested) == (0, 1, 0, 0, 0)
+    good = {"closed": 1, "opened": 1, "narrowed": 1, "bitten": 1, "rested": 1}
+    assert shares(obedient()) == good | {"wrongly_closed": 0}
+    yawning = shares(face(gap=1.0))
+    assert {name: yawning[name] for name in good} == dict.fromkeys(good, 0) | {"opened": 1}
     early = obedient()
     early = Mouths(*(np.roll(values, -10) for values in (early.gap, early.width, early.lower)))
-    assert timing(early, SEGMENTS, 25.0).closed == 0
+    assert shares(early)["closed"] == 0
+
+
+def test_voices_are_pooled_by_their_phonemes() -> None:
+    one, other = (Timing(*[Hits(*count)] * 6) for count in ((1, 1), (0, 3)))
+    assert pooled([one, other]).closed.share == 0.25
+    assert np.isnan(Hits(0, 0).share)
 
 
 def test_mouths_follow_the_curves() -> None:

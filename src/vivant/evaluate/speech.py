@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vivant.avatars import open_avatar
 from vivant.errors import SettingsError, VivantError
 from vivant.evaluate import people
-from vivant.evaluate.timed import CLOSED, mouths, read_segments, timing
+from vivant.evaluate.timed import CLOSED, Timing, mouths, pooled, read_segments, timing
 from vivant.face.arkit import INDEX, group
 from vivant.media.audio import read_audio
 from vivant.media.image import write_image
@@ -152,6 +152,18 @@ def _timed_rows(samples: Path, settings: EvaluateSettings) -> list[Row]:
     sounds = [samples / "audio" / f"{name}.wav" for name in TIMED]
     for folder in settings.timed:
         sounds += sorted(path for path in folder.iterdir() if path.suffix in (".wav", ".flac"))
+    rows: list[Row] = []
+    speech = SpeechSettings(settings.rate)
+    everything: dict[SpeechModel, list[Timing]] = {model: [] for model in MODELS}
+    for path in sounds:
+        sound, segments = load_sound(path), read_segments(path.with_suffix(".json"))
+        for model, found in everything.items():
+            found.append(timing(mouths(states_of(sound, model, speech)), segments, float(settings.rate)))
+        rows += _timing_rows(path.stem, *(found[-1] for found in everything.values()))
+    return [*rows, *_timing_rows("all of them", *(pooled(found) for found in everything.values()))]
+
+
+def _timing_rows(subject: str, builtin: Timing, first: Timing) -> Iterator[Row]:
     bars = {
         "closed": ("lips closed at p b m", at_least(0.95)),
         "wrongly_closed": ("  others closed", INFORMATION),
@@ -160,17 +172,10 @@ def _timed_rows(samples: Path, settings: EvaluateSettings) -> list[Row]:
         "bitten": ("f v bring lip to teeth", at_least(0.80)),
         "rested": ("at rest in pauses", at_least(0.98)),
     }
-    rows = []
-    for path in sounds:
-        sound, segments = load_sound(path), read_segments(path.with_suffix(".json"))
-        speech = SpeechSettings(settings.rate)
-        found = [timing(mouths(states_of(sound, model, speech)), segments, float(settings.rate)) for model in MODELS]
-        rows += [
-            bar.row(measure, path.stem, *(getattr(one, name) for one in found))
-            for name, (measure, bar) in bars.items()
-            if not np.isnan(getattr(found[0], name))
-        ]
-    return rows
+    for name, (measure, bar) in bars.items():
+        values = [getattr(one, name).share for one in (builtin, first)]
+        if not np.isnan(values[0]):
+            yield bar.row(measure, subject, *values)
 
 
 def _delay_rows(samples: Path, settings: EvaluateSettings) -> list[Row]:

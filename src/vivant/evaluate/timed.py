@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,22 +51,38 @@ class Mouths:
     """(N,) height of the lower inner lip in cm above the neutral upper one's."""
 
 
-@dataclass(frozen=True)
-class Timing:
-    """What was measured on one voice; shares 0..1, not a number where there is no such phoneme."""
+class Hits(NamedTuple):
+    """How often something happened that should."""
 
-    closed: float
+    hits: int
+    tries: int
+
+    @property
+    def share(self) -> float:
+        """0..1, not a number without a try."""
+        return self.hits / self.tries if self.tries else float("nan")
+
+
+class Timing(NamedTuple):
+    """What was measured on one voice."""
+
+    closed: Hits
     """p b m: lips closed within one frame."""
-    wrongly_closed: float
+    wrongly_closed: Hits
     """Other phonemes (but f, v) in whose middle the lips are closed."""
-    opened: float
+    opened: Hits
     """Open vowels that open the mouth."""
-    narrowed: float
+    narrowed: Hits
     """Rounded vowels that narrow it."""
-    bitten: float
+    bitten: Hits
     """f and v that bring the lower lip to the teeth."""
-    rested: float
+    rested: Hits
     """Frames in pauses at rest."""
+
+
+def pooled(voices: Sequence[Timing]) -> Timing:
+    """All phonemes of all `voices` together."""
+    return Timing._make(Hits(*np.sum(parts, axis=0).tolist()) for parts in zip(*voices, strict=True))
 
 
 def read_segments(path: Path) -> list[Segment]:
@@ -101,23 +118,23 @@ def timing(mouth: Mouths, segments: Sequence[Segment], rate: float) -> Timing:
     def near(one: Segment, reach: float) -> NDArray[np.bool_]:
         return (times >= one.start - reach) & (times <= one.end + reach)
 
-    def share(kind: str, values: Doubles, limit: float, *, below: bool) -> float:
+    def share(kind: str, values: Doubles, limit: float, *, below: bool) -> Hits:
         extreme = [(values[near(one, 1 / rate)]) for one in segments if one.kind == kind]
         hits = [(part.min() <= limit) if below else (part.max() >= limit) for part in extreme if len(part)]
-        return _mean(hits)
+        return _count(hits)
 
     others = [one for one in segments if one.kind not in ("bilabial", "labiodental", "silence")]
     middles = np.interp([(one.start + one.end) / 2 for one in others], times, mouth.gap)
     pauses = [np.abs(mouth.gap[near(one, -SETTLING)]) for one in segments if one.kind == "silence"]
     return Timing(
         closed=share("bilabial", mouth.gap, CLOSED * unit, below=True),
-        wrongly_closed=_mean(middles <= CLOSED * unit),
+        wrongly_closed=_count(middles <= CLOSED * unit),
         opened=share("open_vowel", mouth.gap, OPEN * unit, below=False),
         narrowed=share("rounded", mouth.width, NARROW * usual, below=True),
         bitten=share("labiodental", mouth.lower, -BITE, below=False),
-        rested=_mean(np.concatenate([np.zeros(0), *pauses]) <= REST * unit),
+        rested=_count(np.concatenate([np.zeros(0), *pauses]) <= REST * unit),
     )
 
 
-def _mean(hits: Sequence[bool] | NDArray[np.bool_]) -> float:
-    return float(np.mean(hits)) if len(hits) else float("nan")
+def _count(hits: Sequence[bool] | NDArray[np.bool_]) -> Hits:
+    return Hits(int(np.sum(hits)), len(hits))
