@@ -5,6 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))'
+DRAWS := -c 'import cv2; from importlib.util import find_spec; find_spec("skia") and __import__("skia")'
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do if $$p $(FITS) 2>/dev/null; then echo $$p; break; fi; done)
 
 .PHONY: demo test lint bench clean
@@ -33,15 +34,15 @@ $(BIN)/python:
 
 $(VENV)/.%: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
-	@$(BIN)/python -c 'import cv2' 2>/dev/null || $(MAKE) --no-print-directory system-libraries
+	@$(BIN)/python $(DRAWS) 2>/dev/null || $(MAKE) --no-print-directory system-libraries
 	@touch $@
 
-# The OpenCV that MediaPipe brings needs two shared libraries, which a bare server or container lacks.
+# The OpenCV that MediaPipe brings, and skia where it is installed, need shared libraries that a bare server lacks.
 .PHONY: system-libraries
 system-libraries:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -qq -y --no-install-recommends libgl1 libglib2.0-0; \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends libgl1 libglib2.0-0 libegl1; \
 	else \
-		echo "OpenCV cannot be loaded; install its libraries: sudo apt-get install libgl1 libglib2.0-0"; exit 1; \
+		echo "a drawing library cannot be loaded; install its libraries: sudo apt-get install libgl1 libglib2.0-0 libegl1"; exit 1; \
 	fi
-	@$(BIN)/python -c 'import cv2'
+	@$(BIN)/python $(DRAWS)

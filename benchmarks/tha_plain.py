@@ -61,10 +61,10 @@ class PlainPoser:
 def turn_by_rotator(coarse: Any, fine: Any, image: Tensor, pose: Tensor) -> Tensor:
     """Rotator and editor."""
     half = F.interpolate(image, size=(256, 256), mode="bilinear")
-    feature = turning(coarse, torch.cat((half, planes(pose, half)), 1))
+    feature = turning(coarse.body, torch.cat((half, planes(pose, half)), 1))
     _, flow = heads(coarse.heads, feature)
     rough, flow = (F.interpolate(x, size=(512, 512), mode="bilinear") for x in (warp(half, flow), flow))
-    feature = turning(fine, torch.cat((image, rough, flow, planes(pose, image)), 1))
+    feature = turning(fine.body, torch.cat((image, rough, flow, planes(pose, image)), 1))
     colour, alpha, change = heads(fine.heads, feature)
     warped = warp(image, flow + change)
     return colour * alpha + warped * (1 - alpha)
@@ -145,7 +145,7 @@ def heads(network: Heads, feature: Tensor) -> list[Tensor]:
 def unet(network: UNet, x: Tensor, pose: Tensor) -> Tensor:
     """U-Net from its first feature on."""
     half = network.config.channels // 2
-    code = torch.cat((torch.ones(1, half), torch.zeros(1, half)), 1)
+    code = torch.cat((pose.new_ones(1, half), pose.new_zeros(1, half)), 1)
     given = network.time(code), network.pose(pose)
     skips = [x]
     for level in network.down:

@@ -1,6 +1,7 @@
 """Speed of the full Talking Head Anime systems beside a plain loop that calculates as published.
 
     python benchmarks/tha_posers.py [--system tha3/standard] [--weights FOLDER] [--picture girl.png] [--cores 1]
+    python benchmarks/tha_posers.py --system tha4/teacher --device cuda
 
 Without weights the networks hold random numbers: times are the same, but such networks amplify every rounding some
 thousand times, so that dB between exact and fast are far below those of trained ones. Frames take turns between the
@@ -40,34 +41,39 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="a folder of published files; without it random numbers")
     parser.add_argument("--picture", type=Path, help="512 x 512 RGBA; without it a drawn head")
     parser.add_argument("--cores", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu", help="cuda: exact and fast on a GPU, beside the plain loop there")
     parser.add_argument("--frames", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(options.cores)
     networks = open_networks(options.system, options.weights) if options.weights else random_networks(options.system)
     picture = read_image(options.picture).pixels if options.picture else drawn_head()
-    print(f"{options.system}, {options.cores} cores, ms per frame of 512 x 512, median of {options.frames}")
-    measure(networks, picture, premultiplied=options.system.startswith("tha4"), frames=options.frames)
+    where = f"{options.cores} cores" if options.device == "cpu" else torch.cuda.get_device_name(options.device)
+    print(f"{options.system}, {where}, ms per frame of 512 x 512, median of {options.frames}")
+    measure(networks, picture, options)
 
 
 @torch.inference_mode()
-def measure(networks: dict[str, Any], picture: Bytes, *, premultiplied: bool, frames: int) -> None:
+def measure(networks: dict[str, Any], picture: Bytes, options: argparse.Namespace) -> None:
     """Print one line for each way, all measured in turns."""
+    premultiplied, device, frames = options.system.startswith("tha4"), options.device, options.frames
     for network in networks.values():
-        network.eval().requires_grad_(False)
+        network.eval().requires_grad_(False).to(device)
     plain = PlainPoser(networks, premultiplied=premultiplied)
-    before = plain.prepare(tensor_of_picture(picture, premultiplied=premultiplied))
-    makings: tuple[dict[str, bool], ...] = ({}, {"fast": True}, {"half": True})
-    posers = [assemble(copy.deepcopy(networks), premultiplied=premultiplied, **making) for making in makings]
+    before = plain.prepare(tensor_of_picture(picture, premultiplied=premultiplied).to(device))
+    posers = [
+        assemble(copy.deepcopy(networks), premultiplied=premultiplied, fast=fast, device=device)
+        for fast in (False, True)
+    ]
     exact = posers[0]
     random = np.random.default_rng(0)
     poses = (LOW + random.random((frames + 1, len(LOW))) * (HIGH - LOW)).astype(np.float32)
 
     def plainly(pose: Any) -> Bytes:
-        image = plain.draw(before, torch.from_numpy(pose)[None])
+        image = plain.draw(before, torch.from_numpy(pose)[None].to(device))
         return picture_of_tensor(image, premultiplied=premultiplied)
 
     ways: dict[str, Callable[[Any], Bytes]] = {"plain loop": plainly}
-    ways |= {name: drawer(poser, picture) for name, poser in zip(("exact", "fast", "half"), posers, strict=True)}
+    ways |= {name: drawer(poser, picture) for name, poser in zip(("exact", "fast"), posers, strict=True)}
     for slider in ("mouth_aaa", "head_x"):
         ways[f"exact, only {slider}"] = dragged(exact, picture, poses[0], slider)
     times, drawn = in_turns(ways, poses)

@@ -31,10 +31,12 @@ ALLOWED: dict[str, set[str]] = {
     "compose": DRAWING,
     "animation": DRAWING | {"compose", "provenance", "progress"},
     "bench": DRAWING | {"compose", "animation", "provenance", "progress"},
+    "web": DRAWING,
     "": DRAWING | {"animation"},
 }
 """What each room may import beside itself; the command line and the studio may import everything."""
 FREE = {"cli", "commands", "speech_commands", "training_commands", "tha_commands", "live_commands", "studio"}
+FREE |= {"distill_commands", "export_commands", "tha_training_commands"}
 
 
 def room_of(module: str) -> str:

@@ -24,6 +24,8 @@ commands:
   live      a tracker, the mouse or a voice moves a character now
   pose      a drawn character in a pose by numbers, or a sheet of all of them
   align     a drawing becomes the square that networks for drawn characters want
+  distill   a drawing becomes a character with small, fast networks of its own
+  export    a character becomes a page for any web server, or an ONNX model
   profile   how one person's face moves a drawn character
   inspect   what was found in a picture, what suits it, and what to do about it
   verify    says whether a file is marked as synthetic
@@ -38,7 +40,7 @@ commands:
 
 vivant COMMAND --help shows the options of a command; vivant --version the version."""
 COMMANDS = (
-    *("animate", "track", "speech", "live", "pose", "align", "profile"),
+    *("animate", "track", "speech", "live", "pose", "align", "profile", "distill", "export"),
     *("inspect", "verify", "bench", "weights", "train", "evaluate"),
 )
 FAILED, INTERRUPTED = 2, 130

@@ -16,7 +16,9 @@ from tyro.conf import Positional, UseAppendAction, arg
 from vivant import provenance
 from vivant.animation import Driver, PictureSettings, RenderSettings, check_output, parse_rate, render
 from vivant.bench import BenchSettings, bench_table
+from vivant.distill_commands import DistillOptions, distill
 from vivant.errors import SettingsError
+from vivant.export_commands import ExportOptions, export
 from vivant.live_commands import LiveOptions, live
 from vivant.media.container import spare_inputs
 from vivant.media.image import write_image
@@ -430,6 +432,8 @@ COMMANDS: dict[str, tuple[Callable[[Any], int], type[Any]]] = {
     "pose": (pose, PoseOptions),
     "align": (align_drawing, AlignOptions),
     "profile": (make_profile, ProfileOptions),
+    "distill": (distill, DistillOptions),
+    "export": (export, ExportOptions),
     "inspect": (inspect, InspectOptions),
     "verify": (verify, VerifyOptions),
     "bench": (bench, BenchOptions),

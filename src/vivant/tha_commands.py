@@ -19,7 +19,7 @@ from vivant.avatars.tha.align import SIDE, align, at_home, placement_notes, show
 from vivant.avatars.tha.currency import angles_of
 from vivant.avatars.tha.pose import HIGH, LOW, PARAMETERS, pose_of
 from vivant.avatars.tha.profile import Profile, calibrate, load_profile, save_profile
-from vivant.avatars.tha.tha import Tha, ThaSettings, is_character, open_character
+from vivant.avatars.tha.tha import Tha, ThaSettings, is_character, open_character, who_draws
 from vivant.compose import Composer
 from vivant.errors import SettingsError
 from vivant.media.container import spare_inputs
@@ -50,8 +50,8 @@ PAPER, INK = (244, 244, 244), (40, 40, 40)
 class CharacterOptions:
     """Who draws a character."""
 
-    poser: Literal["auto", "tha4/teacher", "tha3/standard", "tha3/separable"] = "auto"
-    """The system that draws any picture; auto: the best whose weights are there."""
+    poser: Literal["auto", "tha4/teacher", "tha3/standard", "tha3/separable", "compact"] = "auto"
+    """The system that draws any picture; auto: the best whose weights are there, else the packaged one (compact)."""
     poser_weights: Path | None = None
     """Folder of the published files of the system; none: those that vivant weights import stored."""
     character: Path | None = None
@@ -59,7 +59,7 @@ class CharacterOptions:
     live_engine: bool = False
     """Draw a character of its own by the fast engine, nearly as exact."""
     fast: bool = False
-    """Calculate a full system in half precision."""
+    """Calculate a full system in numbers of 16 bits, about twice as fast, and nearly as exact."""
     official: bool = False
     """The bytes of the published tools, whose soft edges are too dark."""
     profile: Path | None = None
@@ -68,7 +68,7 @@ class CharacterOptions:
     def settings(self, picture: Path) -> ThaSettings:
         """The avatar's settings for `picture`, which may be a character itself; raises SettingsError."""
         own = picture if is_character(picture) else self.character
-        return ThaSettings(
+        settings = ThaSettings(
             character=own,
             poser=None if self.poser == "auto" else self.poser,
             weights=self.poser_weights,
@@ -77,6 +77,8 @@ class CharacterOptions:
             official=self.official,
             profile=Profile() if self.profile is None else load_profile(self.profile),
         )
+        print(f"vivant: {who_draws(settings)}", file=sys.stderr)
+        return settings
 
 
 def open_drawn(picture: Path, head: HeadBox | None = None) -> Portrait:
@@ -128,8 +130,8 @@ def pose(options: PoseOptions) -> int:
     values = _parse_values(options.set)
     wanted = pose_of(values)
     settings = options.how.settings(options.picture)
-    portrait = open_drawn(options.picture, _parse_head(options.head))
-    _warn(portrait.notes)
+    portrait = open_drawn(options.picture, parse_head(options.head))
+    warn(portrait.notes)
     avatar = Tha(settings)
     if options.sheet:
         with shown_progress("pose", as_json=options.json) as progress:
@@ -207,7 +209,7 @@ def align_drawing(options: AlignOptions) -> int:
     for place in (options.output, options.overlay):
         if place is not None:
             spare_inputs(place, [options.drawing])
-    drawing = open_drawing(options.drawing, head=_parse_head(options.head), background=options.background == "remove")
+    drawing = open_drawing(options.drawing, head=parse_head(options.head), background=options.background == "remove")
     height, width = drawing.picture.shape[:2]
     head = at_home(drawing.head, (width, height))
     character = align(drawing.picture, head)
@@ -219,7 +221,7 @@ def align_drawing(options: AlignOptions) -> int:
         record = {"output": str(options.output), "head": asdict(head), "notes": [asdict(note) for note in notes]}
         print(json.dumps({"event": "result", **record}))
         return 0
-    _warn(notes)
+    warn(notes)
     print(f"{options.output}  ({SIDE}x{SIDE}; head {head.x:.0f},{head.y:.0f},{head.size:.0f} by {head.how})")
     for note in notes:
         if note.level == "info":
@@ -292,7 +294,7 @@ def write_marked(path: Path, picture: Bytes, *, mark: bool) -> None:
         raise
 
 
-def _parse_head(text: str | None) -> HeadBox | None:
+def parse_head(text: str | None) -> HeadBox | None:
     if text is None:
         return None
     try:
@@ -332,7 +334,7 @@ def _report(output: Path, picture: Bytes, values: dict[str, float], *, as_json: 
         print(f"{output}  ({width}x{height})")
 
 
-def _warn(notes: Iterable[Note]) -> None:
+def warn(notes: Iterable[Note]) -> None:
     for note in notes:
         if note.level != "info":
             text = note.what + (f": {note.advice}" if note.advice else "")

@@ -29,6 +29,8 @@ Trained = Literal[
     "geneface/head_pose",
     "real3d/sync_expert",
     "real3d/audio_to_expression",
+    "tha",
+    "tha/compact",
 ]
 
 
@@ -39,6 +41,8 @@ class TrainOptions:
     speech --prepare FOLDER makes the corpus by text-to-speech programs; speech FOLDER -o FILE trains the mouth
     network on it; presence VIDEO ... -o FILE fits the motion of head and brows; clips CORPUS -o FOLDER makes what the
     published networks learn from, and geneface/sync_expert CLIPS and the others train one, stored as imported weights.
+    tha --prepare FOLDER --puppets N (or --models FOLDER) draws characters in poses, tha FOLDER --stage body -o WORK
+    trains a full system on them, tha/compact -o FILE the packaged poser's network.
     """
 
     what: Positional[Trained]
@@ -53,6 +57,18 @@ class TrainOptions:
     """Make or continue the corpus in this folder instead of training."""
     held_out: Path | None = None
     """Make timed speech for vivant evaluate in this folder, by voices and languages that are never trained on."""
+    puppets: Annotated[int | None, arg(aliases=["--puppet"])] = None
+    """tha: how many drawn characters to prepare; without a prepared folder as many as are needed are drawn."""
+    models: Annotated[Path | None, arg(aliases=["--from"])] = None
+    """tha: a folder of .vrm or .glb characters to prepare."""
+    poses: int = 60
+    """tha: how many poses of each character are prepared."""
+    stage: Literal["brows", "face", "body", "upscaler"] = "body"
+    """tha: which networks are trained; the upscaler needs the trained body."""
+    vgg: Path | None = None
+    """tha: torchvision's vgg16 (.pth or .safetensors) for the perceptual losses; none: L1 alone."""
+    examples: int | None = None
+    """tha: how many examples are learnt; none: the publication's."""
     hours: float = 7.0
     """With --prepare: how much is spoken."""
     steps: int | None = None
@@ -71,6 +87,10 @@ class TrainOptions:
 
 def train(options: TrainOptions) -> int:
     """`vivant train`"""
+    if options.what.startswith("tha"):
+        from vivant.tha_training_commands import train_tha
+
+        return train_tha(options)
     if options.held_out is not None:
         from vivant.training.speech.timed import make_timed_speech
 

@@ -1,23 +1,56 @@
-"""Convolutions of split numbers against convolutions in double precision."""
+"""Convolutions of split numbers, and what is done between them, against double precision."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from vivant.nn.split_conv import SplitConv, SplitDeconv, split, split_convs_work
+from vivant.nn.split_conv import (
+    Change,
+    Feature,
+    Pieces,
+    SplitConv,
+    SplitDeconv,
+    changed,
+    cut,
+    measured,
+    normed,
+    split_convs_work,
+)
 
 pytestmark = pytest.mark.skipif(not split_convs_work(), reason="this processor has no 8-bit multiplications")
 
+LEAKS = [None, 0.0, 0.1, 1.0]
+
 
 def picture(channels: int, height: int = 20, width: int = 24) -> torch.Tensor:
-    torch.manual_seed(3)
     return torch.randn(1, channels, height, width).mul_(2).contiguous(memory_format=torch.channels_last)
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(3)
 
 
 def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
     return float((found - wanted).square().mean().sqrt() / wanted.std())
+
+
+def check_known(feature: Feature) -> None:
+    """What a feature says of itself."""
+    exact = feature.picture.double()
+    np.testing.assert_allclose(feature.mean, exact.mean((0, 2, 3)), atol=1e-4 * float(exact.std()))
+    np.testing.assert_allclose(feature.variance, exact.var((0, 2, 3), correction=0), rtol=1e-4)
+    np.testing.assert_array_equal(feature.least, exact.amin((0, 2, 3)))
+    np.testing.assert_array_equal(feature.most, exact.amax((0, 2, 3)))
+
+
+def numbers(pieces: Pieces) -> torch.Tensor:
+    """The picture that `pieces` stand for."""
+    high, low = pieces.high.double() - 128, pieces.both[:, : pieces.high.shape[1]].double() - 128
+    return pieces.step * (256 * high + low)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (4, 2), (2, 1)])
@@ -28,19 +61,73 @@ def test_it_is_the_convolution_to_a_ten_thousandth(kernel: int, stride: int, bia
     network = SplitConv(weight, shift if bias else None, stride=stride)
     for given in (x, 0.01 * x, x[:, :, :10]):
         wanted = F.conv2d(given.double(), weight.double(), shift.double(), stride, 1)
-        assert relative(network(given), wanted) < 1.5e-4
+        more = torch.randn(wanted.shape).contiguous(memory_format=torch.channels_last)
+        pieces = cut([measured(given)])
+        assert relative(network(pieces).picture, wanted) < 1.5e-4
+        found = network(pieces, more)
+        assert relative(found.picture - more, wanted) < 1.5e-4
+        check_known(found)
 
 
 def test_a_transposed_one_too() -> None:
     x, weight, bias = picture(64), torch.randn(64, 32, 4, 4), torch.randn(32)
     wanted = F.conv_transpose2d(x.double(), weight.double(), bias.double(), stride=2, padding=1)
-    assert relative(SplitDeconv(weight, bias)(x), wanted) < 1.5e-4
+    more = torch.randn(wanted.shape).contiguous(memory_format=torch.channels_last)
+    found = SplitDeconv(weight, bias)(cut([measured(x)]), more)
+    assert relative(found.picture - more, wanted) < 1.5e-4
+    check_known(found)
 
 
 def test_the_bytes_give_the_number_back() -> None:
     x = picture(8, 200, 200)
-    step, high, both = split(x)
-    assert torch.equal(both[:, 8:], high)
-    back = step * (256 * (high.double() - 128) + both[:, :8].double() - 128)
-    assert (back - x).abs().max() <= 1.01 * step
-    assert split(torch.zeros_like(x))[1].eq(128).all()
+    pieces = cut([measured(x)])
+    assert torch.equal(pieces.both[:, 8:], pieces.high)
+    assert (numbers(pieces) - x).abs().max() <= 1.01 * pieces.step
+    assert cut([measured(torch.zeros_like(x))]).high.eq(128).all()
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_norm_activation_and_bytes_of_two_features_are_one_pass(leak: float | None) -> None:
+    """Groups may reach from one feature into the next."""
+    parts, gain, shift = [picture(64, 40, 44), 3 + picture(32, 40, 44)], torch.randn(96), torch.randn(96)
+    features = [measured(part) for part in parts]
+    change = normed(features, 32, gain.numpy(), shift.numpy(), 1e-5, leak)
+    wanted = F.group_norm(torch.cat(parts, 1).double(), 32, gain.double(), shift.double(), 1e-5)
+    wanted = F.silu(wanted) if leak is None else F.leaky_relu(wanted, leak)
+    pieces = cut(features, change)
+    assert (numbers(pieces) - wanted).abs().max() <= 1.01 * pieces.step + 1e-5
+    assert pieces.step * 32512 < 1.3 * wanted.abs().max()  # no digits are given away
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_changed_is_the_same_in_float32(leak: float | None) -> None:
+    x = picture(16)
+    change = Change(np.linspace(-2, 2, 16, dtype=np.float32), np.ones(16, np.float32), leak)
+    scaled = x.double() * torch.from_numpy(change.scale)[:, None, None] + 1
+    wanted = F.silu(scaled) if leak is None else F.leaky_relu(scaled, leak)
+    before = x.clone()
+    torch.testing.assert_close(changed(measured(x), change).double(), wanted, atol=2e-6, rtol=2e-6)
+    assert torch.equal(x, before)
+    assert changed(measured(x), change, reuse=True) is x
+    torch.testing.assert_close(x.double(), wanted, atol=2e-6, rtol=2e-6)
+
+
+def test_cores_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vivant.nn import rows
+
+    x, more = picture(32, 21, 30), picture(16, 42, 60)
+    conv, deconv = SplitConv(torch.randn(32, 32, 3, 3)), SplitDeconv(torch.randn(32, 16, 4, 4))
+
+    def results() -> list[torch.Tensor]:
+        feature = conv(cut([measured(x)]))
+        return [feature.picture, deconv(cut([feature]), more).picture]
+
+    alone = results()
+    monkeypatch.setattr(rows, "SMALL", 0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for found, wanted in zip(results(), alone, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+    finally:
+        torch.set_num_threads(before)

@@ -8,7 +8,6 @@ activation into the same pass, and the result where the input was.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,22 +29,34 @@ def group_norm(
         return _leaky(_plain(x, groups, gain, shift, epsilon), leak)
     places = rows_of(x)
     mean, variance = _moments(places, groups)
-    scale = gain.detach().numpy().reshape(-1) / np.sqrt(variance + epsilon)
-    offset = shift.detach().numpy().reshape(-1) - mean * scale
-    change = scale.astype(np.float32), offset.astype(np.float32), np.float32(leak)
-    if reuse:
-        _scale_here(places, change)
-        return x
-    result = torch.empty_like(x)
-    _scale(places, change, rows_of(result))
+    factor = gain.detach().numpy().reshape(-1) / np.sqrt(variance + epsilon)
+    offset = shift.detach().numpy().reshape(-1) - mean * factor
+    result = x if reuse else torch.empty_like(x)
+    scale(x, factor.astype(np.float32), offset.astype(np.float32), leak, result)
     return result
+
+
+def scale(x: Tensor, factor: Array, offset: Array, leak: float, out: Tensor) -> None:
+    """Each channel of one picture `x`, channels together, times `factor` plus `offset` (C,) float32, then leaky ReLU.
+
+    `out` may be `x`.
+    """
+    from vivant.nn import norm_kernels
+
+    rows, change = rows_of(x), (factor, offset, np.float32(leak))
+    cores = cores_for(rows)
+    if out is x:
+        together(partial(norm_kernels.scale_here, part, *change) for part in shares(rows, cores))
+    else:
+        pairs = zip(shares(rows, cores), shares(rows_of(out), cores), strict=True)
+        together(partial(norm_kernels.scale, part, *change, to) for part, to in pairs)
 
 
 def _quick(x: Tensor, gain: Tensor) -> bool:
     """Whether `x` is one picture on the CPU, its channels together, without a gradient."""
     if torch.is_grad_enabled() and (x.requires_grad or gain.requires_grad):
         return False
-    suits = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and gain.dtype == torch.float32
+    suits = x.device.type == "cpu" and x.dtype == gain.dtype == torch.float32
     return suits and len(x) == 1 and x.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -66,31 +77,25 @@ def _moments(rows: Array, groups: int) -> tuple[Array, Array]:
     """Mean and variance (C,) of the group of each channel, float64."""
     from vivant.nn import norm_kernels
 
-    add = norm_kernels.sums if rows.dtype == np.float32 else norm_kernels.sums_half
-    first = rows[:1] if rows.dtype == np.float32 else rows[:1].astype(np.uint32) << 16
-    about, cores = first.view(np.float32)[0], cores_for(rows)
+    about, cores = rows[0].copy(), cores_for(rows)
     total = np.zeros((cores, 2, rows.shape[1]))
-    together(partial(add, part, about, *sums) for part, sums in zip(shares(rows, cores), total, strict=True))
-    mean, square = total.sum(0) / len(rows)
-    variance, mean = square - mean**2, mean + about
-    each = rows.shape[1] // groups
-    if each > 1:
-        middle = np.repeat(mean.reshape(groups, -1).mean(1), each)
-        spread = (variance + (mean - middle) ** 2).reshape(groups, -1).mean(1)
-        mean, variance = middle, np.repeat(spread, each)
-    return mean, np.maximum(variance, 0)
+    together(
+        partial(norm_kernels.sums, part, about, *sums) for part, sums in zip(shares(rows, cores), total, strict=True)
+    )
+    return of_groups(*moments(total.sum(0), about, len(rows)), groups)
 
 
-def _scale(rows: Array, change: tuple[Any, ...], out: Array) -> None:
-    from vivant.nn import norm_kernels
-
-    do, cores = norm_kernels.scale if rows.dtype == np.float32 else norm_kernels.scale_half, cores_for(rows)
-    pairs = zip(shares(rows, cores), shares(out, cores), strict=True)
-    together(partial(do, part, *change, to) for part, to in pairs)
+def moments(sums: Array, about: Array, count: int) -> tuple[Array, Array]:
+    """Mean and variance (C,) of `count` numbers, of the `sums` (2, C) of them, less `about` (C,), and their squares."""
+    mean, square = sums / count
+    return mean + about, np.maximum(square - mean**2, 0)
 
 
-def _scale_here(rows: Array, change: tuple[Any, ...]) -> None:
-    from vivant.nn import norm_kernels
-
-    do = norm_kernels.scale_here if rows.dtype == np.float32 else norm_kernels.scale_half_here
-    together(partial(do, part, *change) for part in shares(rows, cores_for(rows)))
+def of_groups(mean: Array, variance: Array, groups: int) -> tuple[Array, Array]:
+    """Mean and variance (C,) of the group that each channel belongs to, of the channels' own."""
+    each = len(mean) // groups
+    if each == 1:
+        return mean, variance
+    middle = np.repeat(mean.reshape(groups, -1).mean(1), each)
+    spread = (variance + (mean - middle) ** 2).reshape(groups, -1).mean(1)
+    return middle, np.repeat(spread, each)

@@ -1,17 +1,26 @@
 """Convolutions whose numbers are split in two bytes each: three 8-bit convolutions instead of one of float32.
 
-Processors with instructions for neural networks (VNNI, AMX) multiply bytes ten times as fast as float32, and add up
-without rounding. Sixteen bits for each number leave an error of 1e-4 of what comes out, 30 times less than bfloat16.
+Processors with instructions for neural networks (VNNI, AMX) multiply bytes up to 30 times as fast as float32, and add
+up without rounding. Sixteen bits for each number leave an error of 1e-4 of what comes out, 30 times less than bfloat16.
+
+What would otherwise cost more than the convolutions, happens on the way. A convolution's parts are added up in the
+pass that finds what the next norm must know, a `Feature`; that norm, the activation and the cutting into bytes
+are one more pass, `cut`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from vivant.nn.norm import moments, of_groups, scale
 from vivant.nn.rows import Array, cores_for, rows_of, shares, together
 
 STEPS = 256
@@ -20,6 +29,8 @@ HIGHEST = 127
 MIDDLE = 128
 """The byte that means zero."""
 SMALLEST = 1e-12
+DIP = 0.2785
+"""How far SiLU goes below zero."""
 
 
 def split_convs_work() -> bool:
@@ -27,8 +38,41 @@ def split_convs_work() -> bool:
     return hasattr(torch.ops.onednn, "qconv2d_pointwise") and torch.cpu._is_vnni_supported()
 
 
+class Feature(NamedTuple):
+    """One picture whose channels lie together in memory, and what is known of each channel."""
+
+    picture: Tensor
+    """(1, C, H, W) float32"""
+    mean: Array
+    """(C,), like the others"""
+    variance: Array
+    least: Array
+    most: Array
+
+
+class Change(NamedTuple):
+    """What is to be done with every number of a channel: a gain, a shift, and an activation."""
+
+    scale: Array
+    """(C,) float32"""
+    offset: Array
+    """(C,) float32"""
+    leak: float | None = 1.0
+    """The slope of leaky ReLU, 1 for no activation; None: SiLU."""
+
+
+class Pieces(NamedTuple):
+    """A picture x = step (256 h + l), h and l in -128..127; its bytes are 128 more."""
+
+    step: float
+    high: Tensor
+    """(1, C, H, W): h"""
+    both: Tensor
+    """(1, 2 C, H, W): l, then h"""
+
+
 class SplitConv:
-    """A convolution of float32 pictures whose channels lie together in memory, for inference.
+    """A convolution for inference.
 
     x = s (256 h + l) and w = t (256 g + k), all of h, l, g, k in -128..127, give
     x w = s t (65536 h g + 256 (l g + h k)); what is left out, l k, is no more than the rounding of the bytes.
@@ -40,33 +84,33 @@ class SplitConv:
         steps = (weight / self.step[:, None, None, None]).round()
         high = (steps / STEPS).round()
         low = (steps - STEPS * high).clamp(-MIDDLE, HIGHEST)
-        self.high, self.both = high.to(torch.int8), torch.cat((high, low), 1).to(torch.int8)
         self.bias = bias
-        self.zero = torch.zeros(len(weight), dtype=torch.int32)
         self.layout = ([stride, stride], [padding, padding], [1, 1], 1)
-        self.packed: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self.zero = torch.zeros(len(weight), dtype=torch.int32)
+        self.weights = {"high": high.to(torch.int8), "both": torch.cat((high, low), 1).to(torch.int8)}
+        self.packed: dict[str, Tensor] = {}
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """(1, I, H, W) to (1, O, H', W')."""
-        step, high, both = split(x)
-        if x.shape[2:] not in self.packed:
-            self.packed[x.shape[2], x.shape[3]] = self._pack(self.high, high), self._pack(self.both, both)
-        packed = self.packed[x.shape[2], x.shape[3]]
-        convolve = torch.ops.onednn.qconv2d_pointwise
-        given = (self.step, self.zero)
-        end = (1.0, 0, torch.float32)
-        result: Tensor = convolve(
-            high, STEPS**2 * step, MIDDLE, packed[0], *given, self.bias, *self.layout, *end, "none", [], ""
-        )
-        convolve.binary(
-            *(both, STEPS * step, MIDDLE, packed[1], *given, result, None, *self.layout, *end),
-            *(1.0, 0, "sum", 1.0, "none", [], ""),
-        )
+    def __call__(self, x: Pieces, more: Tensor | None = None) -> Feature:
+        """(1, I, H, W) to (1, O, H', W'), plus `more`."""
+        main, small = self.parts(x)
+        return join(main, small, more)
+
+    def parts(self, x: Pieces) -> tuple[Tensor, Tensor]:
+        """Nearly all of the result in float32, and the rest, 256 times smaller, in bfloat16."""
+        main = self._convolve(x.high, STEPS**2 * x.step, self._packed("high", x.high), self.bias, torch.float32)
+        return main, self._convolve(x.both, STEPS * x.step, self._packed("both", x.both), None, torch.bfloat16)
+
+    def _convolve(self, x: Tensor, step: float, packed: Tensor, bias: Tensor | None, to: torch.dtype) -> Tensor:
+        given = (x, step, MIDDLE, packed, self.step, self.zero, bias)
+        result: Tensor = torch.ops.onednn.qconv2d_pointwise(*given, *self.layout, 1.0, 0, to, "none", [], "")
         return result
 
-    def _pack(self, weight: Tensor, x: Tensor) -> Tensor:
-        packed: Tensor = torch.ops.onednn.qconv_prepack(weight, self.step, 1.0, MIDDLE, *self.layout, list(x.shape))
-        return packed
+    def _packed(self, part: str, x: Tensor) -> Tensor:
+        """Weights in the order that suits pictures of the size of `x`, the first; others of any size work too."""
+        if part not in self.packed:
+            pack = torch.ops.onednn.qconv_prepack
+            self.packed[part] = pack(self.weights.pop(part), self.step, 1.0, MIDDLE, *self.layout, list(x.shape))
+        return self.packed[part]
 
 
 class SplitDeconv:
@@ -82,32 +126,100 @@ class SplitDeconv:
         stacked = torch.stack(kinds).permute(0, 2, 1, 3, 4).flatten(0, 1)
         self.conv = SplitConv(stacked, None if bias is None else bias.repeat(4))
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """(1, I, H, W) to (1, O, 2 H, 2 W)."""
-        height, width = x.shape[2:]
-        kinds = self.conv(x).chunk(4, dim=1)
-        size = (1, kinds[0].shape[1], 2 * height, 2 * width)
-        result = torch.empty(size, dtype=x.dtype, memory_format=torch.channels_last)
-        for place, kind in enumerate(kinds):
-            down, right = divmod(place, 2)
-            result[:, :, down::2, right::2] = kind[:, :, down : down + height, right : right + width]
-        return result
+    def __call__(self, x: Pieces, more: Tensor | None = None) -> Feature:
+        """(1, I, H, W) to (1, O, 2 H, 2 W), plus `more`."""
+        return join(_woven(*self.conv.parts(x)), None, more)
 
 
-def split(x: Tensor) -> tuple[float, Tensor, Tensor]:
-    """Of `x` (1, C, H, W): the low byte's step, the high bytes (1, C, H, W), low and high bytes (1, 2 C, H, W)."""
-    from vivant.nn import norm_kernels as kernels
-
-    rows = rows_of(x)
-    cores = cores_for(rows)
-    most = np.zeros((cores, 1), np.float32)
-    together(partial(kernels.largest, part, to) for part, to in zip(shares(rows, cores), most, strict=True))
-    step = max(float(most.max()), SMALLEST) / (HIGHEST * STEPS)
-    high, both = (np.empty((len(rows), count * rows.shape[1]), np.uint8) for count in (1, 2))
-    tasks = zip(*(shares(some, cores) for some in (rows, high, both)), strict=True)
-    together(partial(kernels.split, part, np.float32(1 / step), *to) for part, *to in tasks)
-    return step, _picture(high, x), _picture(both, x)
+def measured(picture: Tensor) -> Feature:
+    """A `picture` (1, C, H, W) that comes from elsewhere."""
+    return join(picture.contiguous(memory_format=torch.channels_last), None)
 
 
-def _picture(bytes_: Array, like: Tensor) -> Tensor:
-    return torch.from_numpy(bytes_).reshape(*like.shape[2:], -1).permute(2, 0, 1)[None]
+def join(main: Tensor, small: Tensor | None, more: Tensor | None = None) -> Feature:
+    """`main` plus `small` plus `more`, all (1, C, H, W), channels together; the result lies where `main` was."""
+    from vivant.nn import split_kernels as kernels
+
+    rows = rows_of(main)
+    cores, channels = cores_for(rows), rows.shape[1]
+    about, sums = rows[0].copy(), np.zeros((cores, 2, channels))
+    ends = np.empty((cores, 2, channels), np.float32)
+    ends[:, 0], ends[:, 1] = np.inf, -np.inf
+    parts = [_shares_of(part, cores) for part in (main, small, more)]
+    together(
+        partial(kernels.join, *part, about, *found)
+        for *part, found in zip(*parts, zip(sums, ends, strict=True), strict=True)
+    )
+    mean, variance = moments(sums.sum(0), about, len(rows))
+    return Feature(main, mean, variance, ends[:, 0].min(0), ends[:, 1].max(0))
+
+
+def normed(
+    features: Sequence[Feature], groups: int, gain: Array, shift: Array, epsilon: float, leak: float | None
+) -> Change:
+    """The norm over each of `groups` of the channels of all `features`, then gain, shift (C,) and activation."""
+    mean, variance = (np.concatenate([feature[part] for feature in features]) for part in (1, 2))
+    mean, variance = of_groups(mean, variance, groups)
+    scale = gain / np.sqrt(variance + epsilon)
+    return Change(scale.astype(np.float32), (shift - mean * scale).astype(np.float32), leak)
+
+
+def changed(feature: Feature, change: Change, *, reuse: bool = False) -> Tensor:
+    """The picture of `feature` after `change`, float32; with `reuse` it lies where the feature was."""
+    picture = feature.picture if reuse else torch.empty_like(feature.picture)
+    scale(feature.picture, change.scale, change.offset, 1 if change.leak is None else change.leak, picture)
+    return F.silu(picture, inplace=True) if change.leak is None else picture
+
+
+def cut(features: Sequence[Feature], change: Change | None = None) -> Pieces:
+    """The channels of all `features` after `change`, in bytes."""
+    from vivant.nn import split_kernels as kernels
+
+    channels = sum(feature.picture.shape[1] for feature in features)
+    scale, offset, leak = change or Change(np.ones(channels, np.float32), np.zeros(channels, np.float32))
+    step = _largest(features, Change(scale, offset, leak)) / (HIGHEST * STEPS)
+    like = features[0].picture
+    pieces = Pieces(step, *(_empty(like, count * channels, torch.uint8) for count in (1, 2)))
+    high, both = map(rows_of, pieces[1:])
+    given, place = (None if leak is None else np.float32(leak), np.float32(1 / step)), 0
+    for feature in features:
+        rows, end = rows_of(feature.picture), place + feature.picture.shape[1]
+        cores = cores_for(rows)
+        tasks = zip(*(shares(some, cores) for some in (rows, high, both)), strict=True)
+        part = (scale[place:end], offset[place:end], *given, place)
+        together(partial(kernels.cut, some, *part, *to) for some, *to in tasks)
+        place = end
+    return pieces
+
+
+def _largest(features: Sequence[Feature], change: Change) -> float:
+    """What the largest number of `features` can be after `change`; activations keep the order of numbers."""
+    ends = np.array([np.concatenate([feature[part] for feature in features]) for part in (3, 4)])
+    ends = ends * change.scale + change.offset
+    if change.leak is None:
+        return max(float(ends.max()), DIP)
+    return max(float(np.abs(np.maximum(ends, change.leak * ends)).max()), SMALLEST)
+
+
+def _shares_of(picture: Tensor | None, cores: int) -> Sequence[Array | None]:
+    return [None] * cores if picture is None else shares(rows_of(picture), cores)
+
+
+def _woven(main: Tensor, small: Tensor) -> Tensor:
+    """Four kinds of pixels (1, 4 C, H + 1, W + 1), put in their places: (1, C, 2 H, 2 W)."""
+    from vivant.nn import split_kernels as kernels
+
+    _, channels, height, width = main.shape
+    size = (height - 1, 2, width - 1, 2, channels // 4)
+    picture = torch.empty(1, size[4], 2 * size[0], 2 * size[2], memory_format=torch.channels_last)
+    out = rows_of(picture).reshape(size)
+    given = [rows_of(part).reshape(height, width, 4, -1) for part in (main, small)]
+    bounds = np.linspace(0, size[0], cores_for(out.reshape(-1, size[4])) + 1).astype(int)
+    together(partial(kernels.weave, *given, out, first, last) for first, last in pairwise(bounds))
+    return picture
+
+
+def _empty(like: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
+    """Room for so many channels of the size of `like`; PyTorch's begins where a cache line does, which tiles need."""
+    size = (1, channels, *like.shape[2:])
+    return torch.empty(size, dtype=dtype, memory_format=torch.channels_last)

@@ -73,12 +73,12 @@ def body(prefix: str, *, separable: bool) -> KeyTable:
 
 def turning_body(prefix: str, up: str, *, separable: bool) -> KeyTable:
     """The encoder-decoder of rotator and editor; `up` is where the convolution stands within a block that enlarges."""
-    table = conv_block(f"{prefix}downsample_blocks.0", "enter", separable=separable)
+    table = conv_block(f"{prefix}downsample_blocks.0", "body.enter", separable=separable)
     for level in range(LEVELS):
-        table |= conv_block(f"{prefix}downsample_blocks.{level + 1}", f"down.{level}", separable=separable)
-        table |= conv_block(f"{prefix}upsample_blocks.{level}{up}", f"up.{level}.block", separable=separable)
+        table |= conv_block(f"{prefix}downsample_blocks.{level + 1}", f"body.down.{level}", separable=separable)
+        table |= conv_block(f"{prefix}upsample_blocks.{level}{up}", f"body.up.{level}.block", separable=separable)
     for block in range(BLOCKS):
-        table |= residual(f"{prefix}bottleneck_blocks.{block}", f"blocks.{block}", separable=separable)
+        table |= residual(f"{prefix}bottleneck_blocks.{block}", f"body.blocks.{block}", separable=separable)
     return table
 
 

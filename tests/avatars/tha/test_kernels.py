@@ -62,6 +62,27 @@ def test_lift_is_linear_enlargement_position_and_sine(coarse: int, size: int) ->
     np.testing.assert_allclose(torch.from_numpy(half).view(torch.bfloat16).float(), wanted, atol=5e-3)
 
 
+def test_wave_at_is_what_lift_does_with_a_grid_of_the_same_size() -> None:
+    z, axes, points = numbers(16 * 16, 32), numbers(3, 32, seed=1), pixels(16)
+    wanted = np.empty_like(z)
+    kernels.lift(z.reshape(16, 16, 32), points, 16, axes, wanted)
+    halves = bits(z)
+    kernels.wave_at(z, points, 16, axes)
+    np.testing.assert_allclose(z, wanted, atol=1e-6)
+    kernels.wave_at_half(halves, points, 16, axes)
+    # A phase of up to four turns is rounded to a 256th of itself.
+    off = np.abs(torch.from_numpy(halves).view(torch.bfloat16).float().numpy() - wanted)
+    assert off.mean() < 0.02
+
+
+def test_mix_is_a_product_and_leaves_other_values_alone() -> None:
+    x, weight, bias = numbers(20, 64), numbers(7, 64, seed=1), numbers(7, seed=2)
+    out = np.full((18, 8), 5, np.float32)
+    kernels.mix(x, weight, bias, out)
+    np.testing.assert_allclose(out[:, :7], x[:18] @ weight.T + bias, atol=1e-4)
+    assert (out[:, 7] == 5).all()
+
+
 def test_blend_is_warp_and_mix() -> None:
     image, motion = numbers(32, 32, 4), numbers(32 * 32, 8, seed=1)
     motion[:, :2] *= 0.7  # also far beyond the border
@@ -88,7 +109,7 @@ def test_paint_gives_the_bytes_of_the_picture(straight: bool) -> None:
 def test_widen_reads_a_motion_linearly() -> None:
     motion = numbers(16, 16, 8)
     out = np.empty((32 * 32, 8), np.float32)
-    kernels.widen(motion, pixels(32), out)
+    kernels.widen(motion, pixels(32), 32, out)
     wanted = F.interpolate(torch.from_numpy(motion).permute(2, 0, 1)[None], scale_factor=2, mode="bilinear")
     np.testing.assert_allclose(out.T.reshape(8, 32, 32), wanted[0], atol=1e-6)
 
@@ -96,7 +117,7 @@ def test_widen_reads_a_motion_linearly() -> None:
 def judged(motion: Floats, detail: float = 1.0) -> NDArray[np.uint8]:
     kinds = np.empty((16, 16), np.uint8)
     solid = np.full((8, 8), detail, np.float32)
-    kernels.judge(motion, np.ones((4, 4), np.bool_), solid, 0.5, (0, 16), kinds)
+    kernels.judge(motion, np.ones((16, 16), np.bool_), solid, 0.5, (0, 16), kinds)
     return kinds
 
 

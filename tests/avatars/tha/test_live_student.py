@@ -11,6 +11,7 @@ from characters import PUBLISHED, decibels, made_up, published, random_poses
 from vivant.avatars.tha.character import load_character
 from vivant.avatars.tha.currency import pose_of_curves
 from vivant.avatars.tha.live_student import LiveStudent, grown, pixels_of
+from vivant.avatars.tha.siren import Crew
 from vivant.avatars.tha.student import StudentPoser
 from vivant.face import arkit
 
@@ -22,7 +23,7 @@ def test_random_poses_are_within_38_db(samples: Path, name: str, half: bool) -> 
     character = load_character(published(samples, name))
     exact, live = StudentPoser(character), LiveStudent(character, half=half)
     poses = random_poses(11, 6)
-    assert decibels(np.stack([live.draw(p) for p in poses]), np.stack([exact.draw(p) for p in poses])) > 43
+    assert decibels(np.stack([live.draw(p) for p in poses]), np.stack([exact.draw(p) for p in poses])) > 40
 
 
 @pytest.mark.slow
@@ -40,7 +41,7 @@ def test_tracked_motion_is_within_42_db(samples: Path, name: str, clip: str) -> 
     poses = [pose_of_curves(c, (-p, y, r)) for c, (y, p, r) in zip(curves.astype(np.float32), angles, strict=True)]
     character = load_character(published(samples, name))
     exact, live = StudentPoser(character), LiveStudent(character, half=True)
-    assert decibels(np.stack([live.draw(p) for p in poses]), np.stack([exact.draw(p) for p in poses])) > 44
+    assert decibels(np.stack([live.draw(p) for p in poses]), np.stack([exact.draw(p) for p in poses])) > 42.5
 
 
 @pytest.mark.parametrize(("half", "bound"), [(False, 45), (True, 38)])
@@ -65,6 +66,19 @@ def test_official_bytes_keep_premultiplied_colours() -> None:
     character, pose = made_up(), random_poses(5, 1)[0]
     exact = StudentPoser(character, official=True).draw(pose)
     assert decibels(LiveStudent(character, official=True, half=False).draw(pose), exact) > 45
+
+
+def test_what_a_crew_is_given_comes_back_in_order() -> None:
+    assert Crew(2).run([lambda n=n: n * n for n in range(5)]) == [0, 1, 4, 9, 16]
+    with pytest.raises(ZeroDivisionError):
+        Crew(2).run([lambda: 1 // 0])
+
+
+def test_a_face_without_contrast_in_some_expressions_is_still_judged() -> None:
+    character = made_up()
+    detail = LiveStudent(character, half=False)._detail
+    assert detail[20:52, 48:80].min() >= 0.25
+    assert detail[0, 0] == 0
 
 
 def test_masks_grow_by_one_cell_and_name_their_pixels() -> None:

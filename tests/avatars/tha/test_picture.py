@@ -54,7 +54,12 @@ def test_parity_of_official_pictures(fixture: Original) -> None:
 
 def test_parity_of_unpremultiplied_pictures(fixture: Original) -> None:
     image = fixture.given("linear_image")[None]
-    same_bytes(picture_of_tensor(image, premultiplied=True), fixture.tensors["out.unpremultiplied_rgba8"])
+    found = picture_of_tensor(image, premultiplied=True, faintest=1e-5)
+    same_bytes(found, fixture.tensors["out.unpremultiplied_rgba8"])
+    # Ours differs from it only where nobody sees it.
+    clean = picture_of_tensor(image, premultiplied=True)
+    assert (clean == found)[found[..., 3] > 0].all()
+    assert not clean[clean[..., 3] == 0].any()
 
 
 @pytest.mark.parametrize("premultiplied", [False, True])

@@ -11,6 +11,7 @@ import pytest
 import torch
 from originals import Original, original
 from tha_originals import compare_outputs, whole_weights
+from torch import nn
 
 from vivant.avatars.tha.networks.released import releases
 from vivant.avatars.tha.picture import Bytes, picture_of_tensor, tensor_of_picture
@@ -107,21 +108,41 @@ def test_a_frame_is_the_first_of_the_outputs(separable: FullPoser, samples: Path
     assert np.abs(found.astype(int) - wanted.astype(int)).mean() < 0.01
 
 
+def decibels(one: Bytes, other: Bytes) -> float:
+    return float(10 * np.log10(255**2 / np.mean((one.astype(float) - other.astype(float)) ** 2)))
+
+
 @pytest.mark.slow
-def test_fast_is_near_although_the_filled_networks_are_chaotic(parity: Path, samples: Path) -> None:
+@pytest.mark.parametrize("name", WHOLE)
+def test_fast_is_near_although_the_filled_networks_are_chaotic(parity: Path, samples: Path, name: str) -> None:
     """Random weights amplify rounding some thousand times: float32 itself is only 70 dB from float64 here."""
-    fixture = original(parity, "tha", "e2e_tha3_standard_float")
-    fast, pose = filled_poser(fixture, fast=True), poses(3)[0]
-    exact = filled_poser(fixture)
-    pictures = [poser.draw(poser.prepare(drawing(samples)), pose).astype(float) for poser in (fast, exact)]
-    assert 10 * np.log10(255**2 / np.mean((pictures[0] - pictures[1]) ** 2)) > 45
+    fixture, pose = original(parity, "tha", name), poses(3)[0]
+    posers = (filled_poser(fixture, fast=fast) for fast in (True, False))
+    fast, exact = (poser.draw(poser.prepare(drawing(samples)), pose) for poser in posers)
+    assert decibels(fast, exact) > 45
 
 
 @pytest.mark.slow
-def test_half_draws_the_same_character_coarsely(parity: Path, samples: Path, separable: FullPoser) -> None:
-    half = filled_poser(original(parity, "tha", "e2e_tha3_separable_float"), half=True)
-    pictures = [poser.draw(poser.prepare(drawing(samples)), poses(3)[0]).astype(float) for poser in (half, separable)]
-    assert 22 < 10 * np.log10(255**2 / np.mean((pictures[0] - pictures[1]) ** 2)) < 60
+def test_in_bfloat16_the_same_character_is_drawn_coarsely(samples: Path, separable: FullPoser) -> None:
+    """What a GPU calculates with `fast`."""
+    half = FullPoser(separable.face, separable.body, premultiplied=False, half=True)
+    pictures = [poser.draw(poser.prepare(drawing(samples)), poses(3)[0]) for poser in (half, separable)]
+    assert 22 < decibels(*pictures) < 60
+
+
+@pytest.mark.slow
+def test_on_another_device_the_body_is_compiled(parity: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU is here: the networks have no numbers, and the compiler only notes what it is given."""
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(torch, "compile", lambda body: compiled.append(body) or body)
+    fixture = original(parity, "tha", "e2e_tha3_separable_float")
+    poser = filled_poser(fixture, fast=True, device="meta")
+    assert poser.device.type == "meta"
+    assert poser.half
+    assert compiled == [poser.body]
+    assert next(poser.body.parameters()).is_meta
+    assert not filled_poser(fixture, device="cpu").half
+    assert len(compiled) == 1
 
 
 def test_another_size_is_refused(separable: FullPoser) -> None:

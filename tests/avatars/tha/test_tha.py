@@ -186,7 +186,7 @@ def test_settings_that_cannot_work_are_refused(broken: dict[str, object]) -> Non
 def test_without_any_weights_the_way_to_them_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VIVANT_WEIGHTS_DIR", str(tmp_path))
     with pytest.raises(WeightsError, match="vivant weights import tha4"):
-        Tha()
+        Tha(ThaSettings(poser="tha4/teacher"))
 
 
 @pytest.mark.parametrize(("held", "opened"), [("tha3/standard", 2), ("tha3/separable", 3), ("nothing", 0)])

@@ -24,12 +24,14 @@ S1, S3, S5, S7, S9 = (
     np.float32(c) for c in (6.283185273786336, -41.341677477, 81.602231171, -76.574990484, 39.710904943)
 )
 QUARTER, HALF, ONE, TWO = np.float32(0.25), np.float32(0.5), np.float32(1), np.float32(2)
+PIXELS = np.float32(256)
+"""A flow of 1 in pixels of the drawing."""
 LEVELS = 65535
 """The last entry of a table from linear light 0..1 to bytes."""
 FAINT = np.float32(0.02)
 """New pixels of an alpha up to this show nothing."""
-FAINTEST = np.float32(1e-5)
-"""Below this alpha a colour counts as black."""
+FAINTEST = np.float32(0.5 / 255)
+"""Below this alpha a colour is black, see `picture.FAINTEST`."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -55,7 +57,11 @@ def _halved(value: Any) -> Any:
     return np.uint16(np.uint32(bits + np.uint32(0x8000)) >> np.uint32(16))
 
 
-sine, widened, halved = compiled(_sine), compiled(_widened), compiled(_halved)
+def _centre(place: Any, size: Any) -> Any:
+    return (TWO * np.float32(place) + ONE) / np.float32(size) - ONE
+
+
+sine, widened, halved, centre = compiled(_sine), compiled(_widened), compiled(_halved), compiled(_centre)
 
 
 def _wave(z: Floats, bias: Floats) -> None:
@@ -76,12 +82,43 @@ def _wave_out(z: Halves, bias: Floats, out: Floats) -> None:
             out[n, c] = sine(widened(z[n, c]) + bias[c])
 
 
+def _wave_at(z: Floats, points: Ints, size: int, axes: Floats) -> None:
+    for n in range(points.shape[0]):
+        y, x = centre(points[n, 0], size), centre(points[n, 1], size)
+        for c in range(z.shape[1]):
+            z[n, c] = sine(z[n, c] + x * axes[0, c] + y * axes[1, c] + axes[2, c])
+
+
+def _wave_at_half(z: Halves, points: Ints, size: int, axes: Floats) -> None:
+    for n in range(points.shape[0]):
+        y, x = centre(points[n, 0], size), centre(points[n, 1], size)
+        for c in range(z.shape[1]):
+            z[n, c] = halved(sine(widened(z[n, c]) + x * axes[0, c] + y * axes[1, c] + axes[2, c]))
+
+
 wave = compiled(_wave)
 """Sine of `z` (N, C) plus `bias` (C,), in place."""
 wave_half = compiled(_wave_half)
 """The same in bfloat16."""
 wave_out = compiled(_wave_out)
 """The same from bfloat16 to float32 `out`."""
+wave_at = compiled(_wave_at)
+"""Sine of `z` (N or more, C) plus what `axes` gives at `points` (N, 2), see `lift`, in place."""
+wave_at_half = compiled(_wave_at_half)
+"""The same in bfloat16."""
+
+
+def _mix(x: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
+    for n in range(out.shape[0]):
+        for k in range(weight.shape[0]):
+            total = bias[k]
+            for c in range(weight.shape[1]):
+                total += x[n, c] * weight[k, c]
+            out[n, k] = total
+
+
+mix = njit(cache=True, nogil=True, boundscheck=False, fastmath=True)(_mix)
+"""`weight` (K, C) times `x` (N or more, C) plus `bias` (K,), to the first K of `out` (N, K or more)."""
 
 
 def _corners(place: Any, size: Any, count: Any) -> Any:
@@ -101,8 +138,7 @@ def _lift(grid: Floats, points: Ints, size: int, axes: Floats, out: Floats) -> N
         row, column = points[n, 0], points[n, 1]
         top, bottom, v = corners(row, size, height)
         left, right, u = corners(column, size, width)
-        y = (TWO * np.float32(row) + ONE) / np.float32(size) - ONE
-        x = (TWO * np.float32(column) + ONE) / np.float32(size) - ONE
+        y, x = centre(row, size), centre(column, size)
         a, b, c, d = (ONE - v) * (ONE - u), (ONE - v) * u, v * (ONE - u), v * u
         for k in range(channels):
             smooth = a * grid[top, left, k] + b * grid[top, right, k] + c * grid[bottom, left, k]
@@ -116,8 +152,7 @@ def _lift_half(grid: Floats, points: Ints, size: int, axes: Floats, out: Halves)
         row, column = points[n, 0], points[n, 1]
         top, bottom, v = corners(row, size, height)
         left, right, u = corners(column, size, width)
-        y = (TWO * np.float32(row) + ONE) / np.float32(size) - ONE
-        x = (TWO * np.float32(column) + ONE) / np.float32(size) - ONE
+        y, x = centre(row, size), centre(column, size)
         a, b, c, d = (ONE - v) * (ONE - u), (ONE - v) * u, v * (ONE - u), v * u
         for k in range(channels):
             smooth = a * grid[top, left, k] + b * grid[top, right, k] + c * grid[bottom, left, k]
@@ -150,7 +185,7 @@ def _place_half(values: Halves, points: Ints, out: Floats) -> None:
 
 
 place = compiled(_place)
-"""`values` (N, C) to their `points` (N, 2) of `out` (S, S, C)."""
+"""`values` (N or more, C or more) to their `points` (N, 2) of `out` (S, S, C)."""
 place_half = compiled(_place_half)
 """The same from bfloat16."""
 
@@ -183,14 +218,14 @@ blend = compiled(_blend)
 """`image` (S, S, 4) moved by `motion` (N, 7 or more: flow, alpha, colour) at `points` (N, 2), to `out` (N, 4)."""
 
 
-def _judge(motion: Floats, tiles: Bytes, detail: Floats, error: Any, rows: Any, kinds: Bytes) -> None:
-    size, side = motion.shape[0], motion.shape[0] // tiles.shape[0]
+def _judge(motion: Floats, mask: Bytes, detail: Floats, error: Any, rows: Any, kinds: Bytes) -> None:
+    size = motion.shape[0]
     cells = np.float32(detail.shape[0])
     last = cells - ONE
     for row in range(rows[0], rows[1]):
         for column in range(size):
             kinds[row, column] = 0
-            if not tiles[row // side, column // side]:
+            if not mask[row, column]:
                 continue
             here = motion[row, column]
             x = (np.float32(column) + HALF) * (cells / np.float32(size)) + here[0] * cells * HALF
@@ -206,15 +241,15 @@ def _judge(motion: Floats, tiles: Bytes, detail: Floats, error: Any, rows: Any, 
             for k in range(3, 7):
                 colour = max(colour, abs(up[k] - twice[k] + down[k]), abs(left[k] - twice[k] + right[k]))
             share = max(abs(up[2] - twice[2] + down[2]), abs(left[2] - twice[2] + right[2]))
-            full = flow * np.float32(size) * contrast + share + abs(here[2]) * colour > error
+            full = flow * PIXELS * contrast + share + abs(here[2]) * colour > error
             kinds[row, column] = 2 if full else 1
 
 
 judge = compiled(_judge)
-"""How each cell of a half resolution `motion` (S, S, 8) is to be drawn: 0 not at all, 1 by interpolation, 2 in full.
+"""How each cell of a coarse `motion` (S, S, 8) is to be drawn: 0 not at all, 1 by interpolation, 2 more finely.
 
-In full where the bends from cell to cell are more than `error`: the flow's in pixels times the contrast of what it
-shows, that of new pixels' alpha, and their colours' times alpha. Not at all outside of `tiles` (T, T) and where neither
+More finely where the bends from cell to cell are more than `error`: the flow's in pixels times the contrast of what it
+shows, that of new pixels' alpha, and their colours' times alpha. Not at all outside of `mask` (S, S) and where neither
 the drawing, whose `detail` (C, C) is 0 where it is transparent, nor new pixels are. To `kinds` (S, S), from and up to
 the two `rows`.
 """
@@ -235,18 +270,19 @@ list_pixels = compiled(_list_pixels)
 """Row and column of the `side` * `side` pixels of each cell where `mask` (H, W) is `kind`, to `out` (N, 2)."""
 
 
-def _widen(motion: Floats, points: Ints, out: Floats) -> None:
-    size = motion.shape[0]
+def _widen(motion: Floats, points: Ints, size: Any, out: Floats) -> None:
+    count = motion.shape[0]
     for n in range(points.shape[0]):
-        top, bottom, v = corners(points[n, 0], 2 * size, size)
-        left, right, u = corners(points[n, 1], 2 * size, size)
+        top, bottom, v = corners(points[n, 0], size, count)
+        left, right, u = corners(points[n, 1], size, count)
+        a, b, c, d = (ONE - v) * (ONE - u), (ONE - v) * u, v * (ONE - u), v * u
         for k in range(8):
-            upper = (ONE - u) * motion[top, left, k] + u * motion[top, right, k]
-            out[n, k] = (ONE - v) * upper + v * ((ONE - u) * motion[bottom, left, k] + u * motion[bottom, right, k])
+            upper = a * motion[top, left, k] + b * motion[top, right, k]
+            out[n, k] = upper + c * motion[bottom, left, k] + d * motion[bottom, right, k]
 
 
 widen = compiled(_widen)
-"""`motion` (S, S, 8) read linearly at `points` (N, 2) of twice the size, to `out` (N, 8)."""
+"""`motion` (S, S, 8) read linearly at `points` (N, 2) of a picture of `size`, to `out` (N, 8)."""
 
 
 def _paint(colours: Floats, points: Ints, table: Bytes, straight: bool, out: Bytes) -> None:

@@ -1,14 +1,17 @@
 """The live student engine: the pictures of `student` to more than 42 dB, many times a second on two cores.
 
-It leaves out what cannot be seen. A rough motion of 64 x 64 tells which tiles show anything; only there the networks
-run. Within, the last level runs at half resolution and is interpolated, but for the cells where its flow bends across
-contrasts or new pixels appear. Where the processor multiplies bfloat16 fast, all layers but the last two are computed
-in it: those give the flow, which needs more digits. Every frame is drawn afresh, so none depends on an earlier one.
+It leaves out what cannot be seen. A rough motion of 32 x 32 tells which tiles show anything; only there the networks
+run. They run at a quarter of the resolution first, all levels over the same points; where the motion bends across
+contrasts or new pixels appear, the two finer levels run again at half of it, and at last the finest one in full. The
+rest is interpolated. The first half of the face's layers run at half its resolution. Where the processor multiplies
+bfloat16 fast, all layers but the last two are computed in it: those give the flow, which needs more digits. Every
+frame is drawn afresh, so none depends on an earlier one.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from threading import Lock
 from typing import TypeVar
@@ -19,8 +22,10 @@ from numpy.typing import NDArray
 
 from vivant.avatars.tha import kernels
 from vivant.avatars.tha.character import Character
-from vivant.avatars.tha.networks.body_student import SIZES, WIDTHS
-from vivant.avatars.tha.siren import Crew, features, flat, fold_last, fold_level, motion, paint_face, pixels, sweep
+from vivant.avatars.tha.networks.body_student import WIDTHS
+from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS, FACE_SIZE
+from vivant.avatars.tha.pose import pose_of
+from vivant.avatars.tha.siren import Crew, Sweep, Task, colours, face_points, features, fold_last, fold_level, pixels
 from vivant.avatars.tha.student import SIZE, Show, light_of, light_table
 
 Bytes = NDArray[np.uint8]
@@ -28,16 +33,27 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
-COARSE = 64
+COARSE = 32
 """Pixels of a side of the motion that finds the tiles."""
 TILES = 128
 """Tiles of a side that are drawn or left out as a whole, and for which the drawing's contrast is known."""
-FACE_TILES = slice(19, 53), slice(47, 81)
-"""Those that the face reaches, with one more on each side."""
-HALF = SIZE // 2
-ERROR = 2.0
-"""Half resolution is too little where the motion bends more, see `kernels.sort`; colours reach from -1 to 1."""
+SIDE = SIZE // TILES
+"""Pixels of a side of a tile."""
+ERRORS = {SIZE // 4: 1.4, SIZE // 2: 1.0}
+"""A motion of that size is too coarse where it bends more, see `kernels.judge`; colours reach from -1 to 1."""
+FACE_HALF = 4
+"""Layers of the face that run at half its resolution."""
+FACES: tuple[dict[str, float], ...] = (
+    {},
+    {"eye_wink": 1, "mouth_aaa": 1},
+    {"eye_surprised": 1, "mouth_iii": 1},
+    {"eye_happy_wink": 1, "mouth_ooo": 1},
+)
+"""Expressions that show where the face may have contrasts."""
+FACE_DETAIL = np.float32(0.25)
+"""The least contrast that is expected anywhere in the face: others may put it where none of FACES has any."""
 STEP = 8192
+"""Points of a block where nothing but colours is computed."""
 
 
 class LiveStudent:
@@ -51,17 +67,21 @@ class LiveStudent:
         smooth = torch.bfloat16 if (half_pays() if half is None else half) else torch.float32
         self._straight = not official
         self._crew = Crew(cores)
-        # The face in it is drawn anew for every frame.
-        self._picture = light_of(character)
-        self._detail = detail_of(self._picture)
-        self._face = fold_level(face.layers, 0, [*[smooth] * 7, torch.float32])
+        kinds = [*[smooth] * (len(face.layers) - FACE_HALF - 1), torch.float32]
+        self._face = (
+            fold_level(face.layers[:FACE_HALF], 0, [smooth] * FACE_HALF),
+            fold_level(face.layers[FACE_HALF:], face.last.in_channels, kinds, smooth),
+        )
         self._face_last = fold_last(face.last)
         types = ([smooth] * 3, [smooth] * 3, [smooth, torch.float32, torch.float32])
         coarser = (0, *(widths[-1] for widths in WIDTHS[:-1]))
         self._levels = [fold_level(*parts, smooth) for parts in zip(body.levels, coarser, types, strict=True)]
         self._last = fold_last(body.last)
         self._lock = Lock()
-        self._buffers: dict[tuple[int, int], Floats] = {}
+        self._buffers: dict[tuple[str, int], Floats] = {}
+        # The face in it is drawn anew for every frame.
+        self._picture = light_of(character)
+        self._detail = self._greatest_detail()
 
     def draw(self, pose: Floats) -> Bytes:
         """The character in `pose` (45,): (512, 512, 4) RGBA, sRGB, straight alpha. One frame at a time is drawn."""
@@ -69,86 +89,91 @@ class LiveStudent:
             return self._draw(np.asarray(pose, np.float32))
 
     def _draw(self, pose: Floats) -> Bytes:
-        image = self._picture
-        paint_face(self._crew, self._face, self._face_last, pose, image)
-        detail = self._detail_with_face(image)
-        coarse = self._motion(pose, self._grid(pose, None, (COARSE, COARSE)), pixels(COARSE), COARSE)
-        tiles = shown(detail > 0, coarse)
-        grid = self._grid(pose, grown(tiles), SIZES[:2])
-        rough = self._motion(pose, grid, pixels_of(tiles, HALF), HALF)
-        kinds = self._judged(rough, tiles, detail)
-        smooth, points = (pixels_of(kinds, SIZE, kind) for kind in (1, 2))
+        mask, grid = self._started(pose), None
         out = np.zeros((SIZE, SIZE, 4), np.uint8)
-        show = Show(image, points, self._last, light_table(), self._straight, out)
-        blocks = (smooth[at : at + STEP] for at in range(0, len(smooth), STEP))
-        finest = self._levels[-1]
-        fine = sweep(finest, grid, points, SIZE, finest.axes(pose), show)
-        self._crew.run([*fine, *(partial(show.interpolated, rough, block) for block in blocks)])
+        show = Show(self._picture, self._last, light_table(), self._straight, out)
+        smooth: list[Callable[[], None]] = []
+        for first, size in enumerate(ERRORS):
+            kept = self._buffer(f"level {first}", size, len(self._levels[first + 1].bias))
+            rough, around = self._motion(size), pixels_of(grown(mask), size)
+            sweep = Sweep(self._levels[first:], size, pose, kept)
+            self._crew.run(sweep.tasks(grid, around, colours(self._last, around, rough)))
+            kinds = self._judged(rough, mask)
+            points = pixels_of(kinds, SIZE)
+            smooth += (partial(show.interpolated, rough, points[at : at + STEP]) for at in range(0, len(points), STEP))
+            mask, grid = (kinds == 2).repeat(2, 0).repeat(2, 1), kept
+        points = pixels_of(mask, SIZE)
+        self._crew.run([*Sweep(self._levels[-1:], SIZE, pose).tasks(grid, points, show.sink(points)), *smooth])
         return out
 
-    def _grid(self, pose: Floats, mask: Mask | None, sizes: tuple[int, ...]) -> Floats:
-        """What the last level takes from the others, computed at `sizes` where `mask` lies or everywhere."""
-        grid = flat(self._levels[0].axes(pose))
-        for level, finer, size in zip(self._levels, self._levels[1:], sizes, strict=False):
-            points = pixels(size) if mask is None else pixels_of(mask, size)
-            out = self._buffer(size, len(finer.bias))
-            features(self._crew, level, finer, grid, points, pose, out)
-            grid = out
-        return grid
+    def _started(self, pose: Floats) -> Mask:
+        """Draw the face, and find out which tiles may show something."""
+        first, then = self._face_tasks(pose)
+        rough, points = self._motion(COARSE), pixels(COARSE)
+        body = Sweep(self._levels, COARSE, pose).tasks(None, points, colours(self._last, points, rough))
+        self._crew.run([*first, *body])
+        mask: Mask = self._crew.run([partial(shown, self._detail > 0, rough), *then])[0]
+        return mask
 
-    def _motion(self, pose: Floats, grid: Floats, points: Ints, size: int) -> Floats:
-        out = self._buffer(size, 8)
+    def _face_tasks(self, pose: Floats) -> tuple[Iterator[Task], Iterator[Task]]:
+        """What draws the face: the second ones need all of the first ones."""
+        (coarse, fine), size = self._face, FACE_SIZE // 2
+        grid, points = self._buffer("face", size, len(fine.bias)), pixels(size)
+        first = Sweep([coarse], size, pose).tasks(None, points, features(fine, points, grid))
+        sink = colours(self._face_last, face_points(), self._picture)
+        return first, Sweep([fine], FACE_SIZE, pose).tasks(grid, pixels(FACE_SIZE), sink)
+
+    def _greatest_detail(self) -> Floats:
+        """`detail_of` the drawing, the greatest of some expressions."""
+        found = np.zeros((TILES, TILES), np.float32)
+        for expression in FACES:
+            for tasks in self._face_tasks(pose_of(expression)):
+                self._crew.run(tasks)
+            found = np.maximum(found, detail_of(self._picture))
+        rows, columns = (slice(box.start // SIDE - 1, box.stop // SIDE + 1) for box in (FACE_ROWS, FACE_COLUMNS))
+        found[rows, columns] = np.maximum(found[rows, columns], FACE_DETAIL)
+        return found
+
+    def _motion(self, size: int) -> Floats:
+        out = self._buffer("motion", size, 8)
         out[:] = 0  # cells at the rim of what is drawn look at their neighbours
-        motion(self._crew, self._levels[-1], self._last, grid, points, pose, out)
         return out
 
-    def _judged(self, rough: Floats, tiles: Mask, detail: Floats) -> Bytes:
-        """How each cell is to be drawn, see `kernels.judge`, or as its most demanding neighbour."""
-        kinds = np.empty((HALF, HALF), np.uint8)
-        step = HALF // 8
-        bands = [(at, at + step) for at in range(0, HALF, step)]
-        self._crew.run([partial(kernels.judge, rough, tiles, detail, ERROR, band, kinds) for band in bands])
-        return np.asarray(grown(kinds) * tiles.repeat(HALF // TILES, 0).repeat(HALF // TILES, 1))
+    def _judged(self, rough: Floats, mask: Mask) -> Bytes:
+        """How each cell in `mask` is to be drawn, see `kernels.judge`; of the coarser ones, as the worst neighbour."""
+        size = len(rough)
+        kinds = np.empty((size, size), np.uint8)
+        bands = [(at, at + size // 8) for at in range(0, size, size // 8)]
+        error = ERRORS[size]
+        self._crew.run([partial(kernels.judge, rough, mask, self._detail, error, band, kinds) for band in bands])
+        return grown(kinds) * mask if size == min(ERRORS) else kinds
 
-    def _buffer(self, size: int, channels: int) -> Floats:
+    def _buffer(self, name: str, size: int, channels: int) -> Floats:
         """Memory that is the same for every frame; what is not drawn there is left over from others, and not read."""
-        if (size, channels) not in self._buffers:
-            self._buffers[size, channels] = np.zeros((size, size, channels), np.float32)
-        return self._buffers[size, channels]
-
-    def _detail_with_face(self, image: Floats) -> Floats:
-        detail = self._detail.copy()
-        side = SIZE // TILES
-        rows, columns = FACE_TILES
-        # One cell more on each side, because a cell's contrast reaches its neighbours.
-        part = image[
-            (rows.start - 1) * side : (rows.stop + 1) * side, (columns.start - 1) * side : (columns.stop + 1) * side
-        ]
-        detail[FACE_TILES] = detail_of(part)[1:-1, 1:-1]
-        return detail
+        if (name, size) not in self._buffers:
+            self._buffers[name, size] = np.zeros((size, size, channels), np.float32)
+        return self._buffers[name, size]
 
 
 def detail_of(image: Floats) -> Floats:
-    """The greatest step from pixel to pixel in and around each cell of `image` (H, W, 4); 0 where it is transparent."""
-    side = SIZE // TILES
+    """(TILES, TILES): the greatest step from pixel to pixel in and around each tile; 0 where it is transparent."""
     step = np.zeros(image.shape[:2], np.float32)
     for channel in np.ascontiguousarray(image.transpose(2, 0, 1)):
         step[:, 1:] = np.maximum(step[:, 1:], np.abs(channel[:, 1:] - channel[:, :-1]))
         step[1:] = np.maximum(step[1:], np.abs(channel[1:] - channel[:-1]))
     # A flat colour is little detail, yet it must be drawn.
     step = np.where(image[..., 3] > kernels.FAINT / 2 - 1, np.maximum(step, np.float32(1e-3)), np.float32(0))
-    rows, columns = (length // side for length in step.shape)
-    return grown(step.reshape(rows, side, columns, side).max((1, 3)))
+    return grown(step.reshape(TILES, SIDE, TILES, SIDE).max((1, 3)))
 
 
 def shown(solid: Mask, coarse: Floats) -> Mask:
     """(TILES, TILES) whether a tile may show something; `coarse` (COARSE, COARSE, 8) is the motion."""
     motion = np.empty((TILES * TILES, 8), np.float32)
-    kernels.widen(coarse, pixels(TILES), motion)
+    kernels.widen(coarse, pixels(TILES), TILES, motion)
     places = (pixels(TILES) + np.float32(0.5)) + motion[:, 1::-1] * np.float32(TILES / 2)
     source = np.clip(places, 0, TILES - 1).astype(int)
     drawn = grown(solid)[source[:, 0], source[:, 1]] | (np.abs(motion[:, 2]) > kernels.FAINT)
-    return grown(drawn.reshape(TILES, TILES))
+    return np.asarray(drawn.reshape(TILES, TILES))
 
 
 T = TypeVar("T", bound=np.generic)
@@ -156,16 +181,19 @@ T = TypeVar("T", bound=np.generic)
 
 def grown(values: NDArray[T]) -> NDArray[T]:
     """The greatest of each of `values` (H, W) and its eight neighbours."""
-    padded = np.pad(values, 1)
-    rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
-    return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    out = values.copy()
+    for here, given in ((out, values), (out.T, None)):
+        given = here.copy() if given is None else given
+        np.maximum(here[1:], given[:-1], out=here[1:])
+        np.maximum(here[:-1], given[1:], out=here[:-1])
+    return out
 
 
 def pixels_of(mask: Mask | Bytes, size: int, kind: int = 1) -> Ints:
     """Row and column of the pixels of a picture of `size` in the cells of `mask` (H, W) that are `kind`: (N, 2)."""
     side = size // len(mask)
     out = np.empty((np.count_nonzero(mask == kind) * side * side, 2), np.int32)
-    kernels.list_pixels(mask, kind, side, out)
+    kernels.list_pixels(mask.view(np.uint8), kind, side, out)
     return out
 
 

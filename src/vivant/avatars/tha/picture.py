@@ -14,8 +14,8 @@ from torch import Tensor
 
 Bytes = NDArray[np.uint8]
 
-FAINTEST = 1e-5
-"""Below this alpha the published code takes a colour for black."""
+FAINTEST = 0.5 / 255
+"""Below this alpha, whose byte is 0, a colour is black: nobody sees it, and division would make it bright noise."""
 
 
 def tensor_of_picture(rgba: Bytes, *, premultiplied: bool) -> Tensor:
@@ -31,15 +31,18 @@ def tensor_of_picture(rgba: Bytes, *, premultiplied: bool) -> Tensor:
     return (2 * torch.cat((colour, alpha), dim=2) - 1).float().permute(2, 0, 1)[None].contiguous()
 
 
-def picture_of_tensor(image: Tensor, *, premultiplied: bool, official: bool = False) -> Bytes:
+def picture_of_tensor(
+    image: Tensor, *, premultiplied: bool, official: bool = False, faintest: float = FAINTEST
+) -> Bytes:
     """Straight alpha sRGB (H, W, 4) uint8, or (N, H, W, 4) for N other than 1, of an `image` (N, 4, H, W).
 
     `official` gives the bytes that the published manual posers save, which take premultiplied colours for straight.
+    Else premultiplied colours are black below the alpha `faintest`.
     """
     light = _light(image)
     colour, alpha = light[:, :3], light[:, 3:]
     if premultiplied and not official:
-        colour *= torch.where(alpha < FAINTEST, 0, 1 / alpha)
+        colour *= torch.where(alpha < faintest, 0, 1 / alpha)
         colour.clamp_(max=1)
     colour.copy_(srgb_of_linear(colour))
     return _bytes(light.mul_(255).round_())
@@ -70,7 +73,7 @@ def srgb_of_linear(light: Tensor) -> Tensor:
 
 
 def _light(image: Tensor) -> Tensor:
-    return (image.detach().float() * 0.5 + 0.5).clamp_(0, 1)
+    return (image.detach().float().contiguous() * 0.5 + 0.5).clamp_(0, 1)
 
 
 def _bytes(image: Tensor) -> Bytes:

@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vivant.avatars.tha.networks.blocks import fold, halve, quicken
+from vivant.avatars.tha.networks.blocks import fold
 from vivant.avatars.tha.networks.eyebrow_combiner import CombinedEyebrows, EyebrowCombiner
 from vivant.avatars.tha.networks.eyebrow_decomposer import EyebrowDecomposer, EyebrowLayers
 from vivant.avatars.tha.networks.face_morpher import FaceMorpher, MorphedFace
+from vivant.avatars.tha.networks.quick import quicken
 from vivant.avatars.tha.networks.released import releases
 from vivant.avatars.tha.picture import Bytes, picture_of_tensor, tensor_of_picture
 from vivant.avatars.tha.pose import EYEBROW, FACE, ROTATION
@@ -133,25 +134,34 @@ class BodyNetworks(nn.Module):
 class FullPoser:
     """Five networks in a row; a `Poser`."""
 
-    def __init__(self, face: FaceNetworks, body: BodyNetworks, *, premultiplied: bool, official: bool = False) -> None:
-        """`premultiplied` tells THA4 from THA3; `official` draws the bytes that the published tools save."""
+    def __init__(
+        self, face: FaceNetworks, body: nn.Module, *, premultiplied: bool, official: bool = False, half: bool = False
+    ) -> None:
+        """`premultiplied` tells THA4 from THA3; `official` draws the bytes that the published tools save.
+
+        With `half` convolutions and products of matrices calculate in bfloat16.
+        """
         self.face, self.body = face, body
         self.premultiplied, self.official = premultiplied, official
+        self.device, self.half = next(face.parameters()).device, half
 
     @torch.inference_mode()
     def prepare(self, picture: Bytes) -> Prepared:
         """Take the brows off `picture` (512, 512, 4); raises ValueError for another size."""
         if picture.shape != (SIZE, SIZE, 4):
             raise ValueError(f"a picture of {picture.shape}, but the networks want ({SIZE}, {SIZE}, 4)")
-        image = tensor_of_picture(picture, premultiplied=self.premultiplied).to(memory_format=torch.channels_last)
+        image = tensor_of_picture(picture, premultiplied=self.premultiplied)
+        image = image.to(self.device, memory_format=torch.channels_last)
         layers = self.face.decomposer(_cut(image, EYEBROW_BOX))
-        return Prepared(image, layers, self.face.combiner.encode(layers.background, layers.eyebrow))
+        with self._precision():
+            return Prepared(image, layers, self.face.combiner.encode(layers.background, layers.eyebrow))
 
     @torch.inference_mode()
     def draw(self, prepared: Prepared, pose: Floats) -> Bytes:
         """(512, 512, 4) RGBA of the `pose` (45,); only what depends on numbers that changed is drawn anew."""
         pose = np.ascontiguousarray(pose, np.float32)
-        picture = prepared.whole.get(pose, lambda: self._draw(prepared, pose))
+        with self._precision():
+            picture = prepared.whole.get(pose, lambda: self._draw(prepared, pose))
         return picture.copy()
 
     def outputs(self, image: Tensor, pose: Tensor) -> list[Tensor]:
@@ -163,14 +173,17 @@ class FullPoser:
             return [*fine, face, *coarse, *morphed, *combined, *layers]
         return [*fine, *coarse, *morphed[:-1], *combined, *layers]
 
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
+
     def _draw(self, prepared: Prepared, pose: Floats) -> Bytes:
-        posed = torch.from_numpy(pose)[None]
+        posed = torch.from_numpy(pose)[None].to(self.device)
         face = prepared.face.get(pose[: FACE.stop], lambda: self._draw_face(prepared, pose))
         fine, _ = self.body(face, posed[:, ROTATION])
         return picture_of_tensor(fine.picture, premultiplied=self.premultiplied, official=self.official)
 
     def _draw_face(self, prepared: Prepared, pose: Floats) -> Tensor:
-        posed = torch.from_numpy(pose)[None]
+        posed = torch.from_numpy(pose)[None].to(self.device)
         seen, code = prepared.brows.get(pose[EYEBROW], lambda: self._draw_brows(prepared, posed[:, EYEBROW]))
         morphed = self.face.morpher.draw(seen, code, posed[:, FACE])
         return _pasted(prepared.image, morphed.picture, FACE_BOX)
@@ -183,17 +196,23 @@ class FullPoser:
 
 
 def open_poser(
-    name: str, weights: str | Path | None = None, *, fast: bool = False, half: bool = False, official: bool = False
+    name: str,
+    weights: str | Path | None = None,
+    *,
+    fast: bool = False,
+    official: bool = False,
+    device: str = "cpu",
 ) -> FullPoser:
     """The poser `name`: tha3/standard, tha3/separable or tha4/teacher.
 
     Its weights are those that `vivant weights import` stored, or those of the published files in the folder `weights`,
-    which are not kept. `fast` multiplies numbers of 16 bits where the processor is quicker so; `half` calculates in
-    bfloat16, faster and coarser still; `official` draws the bytes that the published tools save.
+    which are not kept. `fast` calculates in numbers of 16 bits where the processor is quicker so; on another `device`
+    of PyTorch in bfloat16, compiled when the first frame is drawn. `official` draws the bytes that the published tools
+    save.
     Raises SettingsError for another name, WeightsError where a network is missing or does not fit.
     """
     networks = open_networks(name, weights)
-    return assemble(networks, premultiplied=name.startswith("tha4"), fast=fast, half=half, official=official)
+    return assemble(networks, premultiplied=name.startswith("tha4"), fast=fast, official=official, device=device)
 
 
 def open_networks(name: str, weights: str | Path | None = None) -> dict[str, nn.Module]:
@@ -208,22 +227,26 @@ def assemble(
     *,
     premultiplied: bool,
     fast: bool = False,
-    half: bool = False,
     official: bool = False,
+    device: str | None = None,
 ) -> FullPoser:
-    """A poser of loaded networks by our names; coarse and fine are the last two."""
+    """A poser of loaded networks by our names; coarse and fine are the last two. See `open_poser`.
+
+    Without a `device` they stay where they are.
+    """
     decomposer, combiner, morpher, coarse, fine = networks.values()
     face = FaceNetworks(decomposer, combiner, morpher)  # type: ignore[arg-type]
-    body = BodyNetworks(coarse, fine)
+    body: nn.Module = BodyNetworks(coarse, fine)
     for part in (face, body):
         fold(part.eval().requires_grad_(False))
-        part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for network in (combiner, morpher, coarse, fine):  # whatever these do builds on the decomposer: it stays exact
-        if half:
-            halve(network)
-        elif fast:
+        part.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    half = fast and next(face.parameters()).device.type != "cpu"
+    if half:
+        body = torch.compile(body)  # type: ignore[assignment]
+    elif fast:
+        for network in (combiner, morpher, coarse, fine):  # they build on the decomposer, which stays exact
             quicken(network)
-    return FullPoser(face, body, premultiplied=premultiplied, official=official)
+    return FullPoser(face, body, premultiplied=premultiplied, official=official, half=half)
 
 
 def _stored_networks(name: str) -> dict[str, nn.Module]:

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from vivant.avatars.tha import kernels
 from vivant.avatars.tha.networks.face_student import (
     FACE_COLUMNS,
-    FACE_POSE,
     FACE_ROWS,
     FACE_SIZE,
     OMEGA,
@@ -35,12 +34,14 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Sink = Callable[[slice, Tensor], object]
 """Takes the activations (n, C) of the points in a slice."""
-Task = Callable[[], object]
+Task = Callable[[], Any]
 
 LANES = 32
 """Widths are filled up to a multiple of this, so that no loop has a remainder."""
 BLOCK_BYTES = 2**20
 """What the activations of one block may take: half of a core's cache."""
+ROWS = 256
+"""Points of a block are a multiple of this."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Level:
     position: Floats
     """(2, C): weights of x and y."""
     pose: Floats
-    """(P, C)"""
+    """(P, C): weights of the first P values of a pose, all that this level reads."""
     bias: Floats
     """(C,): of the first layer."""
     feature: Tensor | None
@@ -67,9 +68,20 @@ class Level:
         """Outputs of each layer."""
         return (len(self.bias), *(len(bias) for bias in self.biases))
 
+    @property
+    def types(self) -> tuple[torch.dtype, ...]:
+        """Of the activations after each layer."""
+        return (*(weight.dtype for weight in self.weights), self.end)
+
+    def deepen(self, x: Tensor) -> Tensor:
+        """The last activations (n, C) of the first ones, which may be overwritten."""
+        for weight, bias, following in zip(self.weights, self.biases, self.types[1:], strict=True):
+            x = _waved(torch.mm(x, weight), bias, following)
+        return x
+
     def axes(self, pose: Floats) -> Floats:
-        """(3, C): the weights of x and y, and what is the same at every point for `pose` (P,)."""
-        return np.vstack([self.position, self.bias + pose @ self.pose])
+        """(3, C): the weights of x and y, and what is the same at every point for `pose` (45,)."""
+        return np.vstack([self.position, self.bias + pose[: len(self.pose)] @ self.pose])
 
 
 def fold_level(
@@ -90,7 +102,7 @@ def fold_level(
     end = features + 2
     return Level(
         _filled(weight[features:end], torch.float32, rows=2).numpy(),
-        _filled(weight[end:], torch.float32, rows=len(weight) - end).numpy(),
+        _filled(weight[end:], torch.float32, rows=max(0, len(weight) - end)).numpy(),
         _filled_bias(bias),
         feature,
         tuple(_filled(weight, kind) for (weight, _), kind in zip(others, kinds, strict=True)),
@@ -99,13 +111,27 @@ def fold_level(
     )
 
 
-def fold_last(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Weights (C, 8) and bias (8,) of the last layer, which has no sine."""
-    weight = layer.weight.detach()[:, :, 0, 0].T
-    bias = layer.bias.detach() if layer.bias is not None else torch.zeros(weight.shape[1])
-    filled = torch.zeros(_up(weight.shape[0]), 8)
-    filled[: weight.shape[0], : weight.shape[1]] = weight
-    return filled, nn.functional.pad(bias, (0, 8 - len(bias)))
+@dataclass(frozen=True)
+class Last:
+    """The last layer, which has no sine."""
+
+    weight: Floats
+    """(values, C)"""
+    bias: Floats
+    """(values,)"""
+
+    def __call__(self, x: Tensor, part: slice) -> Floats:
+        """Values (n, 8) of as many of the activations `x` as there are points in `part`."""
+        out = np.empty((part.stop - part.start, 8), np.float32)
+        kernels.mix(x.numpy(), self.weight, self.bias, out)
+        return out
+
+
+def fold_last(layer: nn.Conv2d) -> Last:
+    """The last layer of a network."""
+    weight = layer.weight.detach()[:, :, 0, 0]
+    bias = layer.bias.detach() if layer.bias is not None else torch.zeros(len(weight))
+    return Last(nn.functional.pad(weight, (0, _up(weight.shape[1]) - weight.shape[1])).numpy(), bias.numpy())
 
 
 def _folded(layer: SineLayer) -> tuple[Tensor, Tensor]:
@@ -117,7 +143,7 @@ def _folded(layer: SineLayer) -> tuple[Tensor, Tensor]:
 
 def _filled(weight: Tensor, dtype: torch.dtype, rows: int | None = None) -> Tensor:
     inputs, outputs = weight.shape
-    filled = torch.zeros(rows or _up(inputs), _up(outputs), dtype=torch.float64)
+    filled = torch.zeros(_up(inputs) if rows is None else rows, _up(outputs), dtype=torch.float64)
     filled[:inputs, :outputs] = weight
     return filled.to(dtype)
 
@@ -132,43 +158,19 @@ def _up(count: int) -> int:
     return -(-count // LANES) * LANES
 
 
-def paint_face(crew: Crew, level: Level, last: tuple[Tensor, Tensor], pose: Floats, image: Floats) -> None:
-    """Draw the face student, its `level` and `last` layer, for `pose` (45,) into `image` (512, 512, 4)."""
-    axes = level.axes(pose[FACE_POSE])
-    points, face = pixels(FACE_SIZE), image[FACE_ROWS, FACE_COLUMNS]
-
-    def sink(part: slice, activations: Tensor) -> None:
-        kernels.place(torch.addmm(last[1], activations, last[0]).numpy(), points[part], face)
-
-    crew.run(sweep(level, flat(axes), points, FACE_SIZE, axes, sink))
+def features(finer: Level, points: Ints, out: Floats) -> Sink:
+    """Puts what a level gives the `finer` one, through its first weights, to `points` (N, 2) of `out` (S, S, C)."""
+    return lambda part, x: _keep(torch.mm(x, _entry(finer)), points[part], out)
 
 
-def features(crew: Crew, level: Level, finer: Level, grid: Floats, points: Ints, pose: Floats, out: Floats) -> None:
-    """What `level` gives the `finer` one at `points` of `out` (S, S, C), through the finer one's first weights."""
-    weight = finer.feature
-    assert weight is not None
-    place = kernels.place if weight.dtype == torch.float32 else kernels.place_half
-
-    def sink(part: slice, activations: Tensor) -> None:
-        place(_memory(torch.mm(activations, weight)), points[part], out)
-
-    crew.run(sweep(level, grid, points, len(out), level.axes(pose), sink))
+def colours(last: Last, points: Ints, out: Floats) -> Sink:
+    """Puts what the `last` layer gives to `points` (N, 2) of `out` (S, S, C)."""
+    return lambda part, x: kernels.place(last(x, part), points[part], out)
 
 
-def motion(
-    crew: Crew, level: Level, last: tuple[Tensor, Tensor], grid: Floats, points: Ints, pose: Floats, out: Floats
-) -> None:
-    """Flow, alpha, colour and one unused at `points` of `out` (S, S, 8)."""
-
-    def sink(part: slice, activations: Tensor) -> None:
-        kernels.place(torch.addmm(last[1], activations, last[0]).numpy(), points[part], out)
-
-    crew.run(sweep(level, grid, points, len(out), level.axes(pose), sink))
-
-
-def flat(axes: Floats) -> Floats:
-    """The grid of a level without a coarser one."""
-    return np.zeros((1, 1, axes.shape[1]), np.float32)
+def face_points() -> Ints:
+    """Row and column in the drawing of every pixel of the face, in the order of `pixels`: (N, 2)."""
+    return pixels(FACE_SIZE) + np.array([FACE_ROWS.start, FACE_COLUMNS.start], np.int32)
 
 
 @cache
@@ -178,29 +180,64 @@ def pixels(size: int) -> Ints:
     return np.ascontiguousarray(grid, np.int32)
 
 
-def sweep(level: Level, grid: Floats, points: Ints, size: int, axes: Floats, sink: Sink) -> Iterator[Task]:
-    """A task for each block of `points` that gives its activations to `sink`; see `kernels.lift` for the others."""
-    length = max(256, BLOCK_BYTES // (4 * max(level.widths)))
-    for start in range(0, len(points), length):
-        yield partial(_draw_block, level, grid, points[start : start + length], start, size, axes, sink)
+@dataclass(frozen=True)
+class Sweep:
+    """Levels that run over the same points, one after the other."""
+
+    levels: Sequence[Level]
+    size: int
+    """Pixels of a side of the picture that the points are in."""
+    pose: Floats
+    """(45,)"""
+    keep: Floats | None = None
+    """(S, S, C): where the first level's features go, if a later sweep reads them."""
+
+    def tasks(self, grid: Floats | None, points: Ints, sink: Sink) -> Iterator[Task]:
+        """A task for each block of `points` (N, 2) that gives its activations to `sink`.
+
+        `grid`: what the level before the first one gives, see `kernels.lift`; none where that is the coarsest.
+        """
+        axes = [level.axes(self.pose) for level in self.levels]
+        grid = np.zeros((1, 1, axes[0].shape[1]), np.float32) if grid is None else grid
+        longest = BLOCK_BYTES // (4 * max(self.levels[0].widths))
+        # Two equal blocks are better than a whole one and a bit for the second core.
+        count = 2 * -(-len(points) // (2 * longest))
+        length = -(-len(points) // max(1, count * ROWS)) * ROWS
+        for start in range(0, len(points), length or 1):
+            yield partial(self._draw, grid, axes, points[start : start + length], start, sink)
+
+    def _draw(self, grid: Floats, axes: list[Floats], points: Ints, start: int, sink: Sink) -> None:
+        level = self.levels[0]
+        # A product of a new size costs the time of preparing it: only some sizes are used; the excess is not read.
+        x = torch.empty(-(-len(points) // ROWS) * ROWS, level.widths[0], dtype=level.types[0])
+        (kernels.lift if x.dtype == torch.float32 else kernels.lift_half)(grid, points, self.size, axes[0], _memory(x))
+        for finer, more in zip(self.levels[1:], axes[1:], strict=True):
+            x = torch.mm(level.deepen(x), _entry(finer))
+            if self.keep is not None and finer is self.levels[1]:
+                _keep(x, points, self.keep)
+            wave = kernels.wave_at if x.dtype == torch.float32 else kernels.wave_at_half
+            wave(_memory(x), points, self.size, more)
+            level = finer
+        sink(slice(start, start + len(points)), level.deepen(x))
 
 
-def _draw_block(level: Level, grid: Floats, points: Ints, start: int, size: int, axes: Floats, sink: Sink) -> None:
-    types = [*(weight.dtype for weight in level.weights), level.end]
-    x = torch.empty(len(points), level.widths[0], dtype=types[0])
-    (kernels.lift if types[0] == torch.float32 else kernels.lift_half)(grid, points, size, axes, _memory(x))
-    for weight, bias, following in zip(level.weights, level.biases, types[1:], strict=True):
-        z = torch.mm(x, weight)
-        if z.dtype == torch.float32:
-            kernels.wave(z.numpy(), bias)
-            x = z
-        elif following == z.dtype:
-            kernels.wave_half(_memory(z), bias)
-            x = z
-        else:
-            x = torch.empty(z.shape)
-            kernels.wave_out(_memory(z), bias, x.numpy())
-    sink(slice(start, start + len(points)), x)
+def _waved(z: Tensor, bias: Floats, kind: torch.dtype) -> Tensor:
+    """Sine of `z` (n, C) plus `bias` (C,) as `kind`, in place where it is of that already."""
+    if z.dtype != kind:
+        out = torch.empty(z.shape)
+        kernels.wave_out(_memory(z), bias, out.numpy())
+        return out
+    (kernels.wave if kind == torch.float32 else kernels.wave_half)(_memory(z), bias)
+    return z
+
+
+def _entry(finer: Level) -> Tensor:
+    assert finer.feature is not None
+    return finer.feature
+
+
+def _keep(values: Tensor, points: Ints, out: Floats) -> None:
+    (kernels.place if values.dtype == torch.float32 else kernels.place_half)(_memory(values), points, out)
 
 
 def _memory(x: Tensor) -> NDArray[Any]:
@@ -216,10 +253,10 @@ class Crew:
         # Each thread has its own limit, that `one_thread` sets for the caller alone.
         self._pool = ThreadPoolExecutor(self.cores, initializer=torch.set_num_threads, initargs=(1,))
 
-    def run(self, tasks: Iterable[Task]) -> None:
-        """Do all `tasks`; raises what the first failing one raises."""
+    def run(self, tasks: Iterable[Task]) -> list[Any]:
+        """What each of `tasks` gives; raises what the first failing one raises."""
         with one_thread():
-            list(self._pool.map(lambda task: task(), tasks))
+            return list(self._pool.map(lambda task: task(), tasks))
 
 
 def available_cores() -> int:

@@ -14,23 +14,23 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vivant.avatars.tha import kernels
 from vivant.avatars.tha.character import Character
 from vivant.avatars.tha.networks.body_student import SIZES, WIDTHS
-from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS
+from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS, FACE_SIZE
 from vivant.avatars.tha.picture import srgb_of_linear, tensor_of_picture
 from vivant.avatars.tha.siren import (
     Crew,
+    Last,
+    Sink,
+    Sweep,
+    colours,
+    face_points,
     features,
-    flat,
     fold_last,
     fold_level,
-    motion,
-    paint_face,
     pixels,
-    sweep,
 )
 
 Bytes = NDArray[np.uint8]
@@ -79,17 +79,17 @@ class StudentPoser:
         pose = np.asarray(pose, np.float32)
         image, grid = self._image(pose), self._grid(pose)
         out = np.empty((SIZE, SIZE, 4), np.uint8)
-        show = Show(image, pixels(SIZE), self._last, light_table(), self._straight, out)
-        level = self._levels[-1]
-        self._crew.run(sweep(level, grid, pixels(SIZE), SIZE, level.axes(pose), show))
+        show, points = Show(image, self._last, light_table(), self._straight, out), pixels(SIZE)
+        self._crew.run(Sweep(self._levels[-1:], SIZE, pose).tasks(grid, points, show.sink(points)))
         return out
 
     def outputs(self, pose: Floats) -> Outputs:
         """All that the published poser returns for `pose` (45,)."""
         pose = np.asarray(pose, np.float32)
         image, points = self._image(pose), pixels(SIZE)
-        out = np.empty((SIZE, SIZE, 8), np.float32)
-        motion(self._crew, self._levels[-1], self._last, self._grid(pose), points, pose, out)
+        out = np.zeros((SIZE, SIZE, 8), np.float32)  # the last number of each has no use
+        sweep = Sweep(self._levels[-1:], SIZE, pose)
+        self._crew.run(sweep.tasks(self._grid(pose), points, colours(self._last, points, out)))
         values = out.reshape(-1, 8)
         warped, blended = (np.empty((SIZE * SIZE, 4), np.float32) for _ in range(2))
         kernels.blend(image, values, points, blended)
@@ -101,16 +101,19 @@ class StudentPoser:
 
     def _image(self, pose: Floats) -> Floats:
         image = self._picture.copy()
-        paint_face(self._crew, self._face, self._face_last, pose, image)
+        sink = colours(self._face_last, face_points(), image)
+        self._crew.run(Sweep([self._face], FACE_SIZE, pose).tasks(None, pixels(FACE_SIZE), sink))
         return image
 
     def _grid(self, pose: Floats) -> Floats:
         """What the last level takes from the others."""
-        grid = flat(self._levels[0].axes(pose))
+        grid: Floats | None = None
         for level, finer, size in zip(self._levels, self._levels[1:], SIZES, strict=False):
             out = np.empty((size, size, len(finer.bias)), np.float32)
-            features(self._crew, level, finer, grid, pixels(size), pose, out)
+            tasks = Sweep([level], size, pose).tasks(grid, pixels(size), features(finer, pixels(size), out))
+            self._crew.run(tasks)
             grid = out
+        assert grid is not None
         return grid
 
 
@@ -120,23 +123,20 @@ class Show:
 
     image: Floats
     """(512, 512, 4): the drawing with its face."""
-    points: Ints
-    """(N, 2): row and column of all points that are drawn."""
-    last: tuple[Tensor, Tensor]
+    last: Last
     table: Bytes
     straight: bool
     out: Bytes
     """(512, 512, 4)"""
 
-    def __call__(self, part: slice, activations: Tensor) -> None:
-        """Draw the points in `part`, whose `activations` (n, C) come before the last layer."""
-        weight, bias = self.last
-        self.painted(torch.addmm(bias, activations, weight).numpy(), self.points[part])
+    def sink(self, points: Ints) -> Sink:
+        """Draws those of `points` (N, 2) in a slice by their activations, see `siren.sweep`."""
+        return lambda part, x: self.painted(self.last(x, part), points[part])
 
     def interpolated(self, motion: Floats, points: Ints) -> None:
-        """Draw `points` by a `motion` of half the size, (256, 256, 8)."""
+        """Draw `points` (n, 2) by a smaller `motion` (S, S, 8), read linearly."""
         values = np.empty((len(points), 8), np.float32)
-        kernels.widen(motion, points, values)
+        kernels.widen(motion, points, SIZE, values)
         self.painted(values, points)
 
     def painted(self, motion: Floats, points: Ints) -> None:

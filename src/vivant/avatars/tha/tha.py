@@ -36,7 +36,9 @@ Bytes = NDArray[np.uint8]
 Draw = Callable[[Floats], Bytes]
 
 POSERS = ("tha4/teacher", "tha3/standard", "tha3/separable")
-"""The systems that draw any character, best first."""
+"""The full systems, which draw any character, best first."""
+COMPACT = "compact"
+"""The packaged poser, which draws any character where no weights of a full system are imported."""
 ALIKE = 12.0
 """Mean difference (0..255) up to which two pictures show the same character."""
 
@@ -48,13 +50,13 @@ class ThaSettings:
     character: Path | None = None
     """A character with networks of its own: a published folder or a .vivant file; none: a full system draws."""
     poser: str | None = None
-    """tha4/teacher, tha3/standard or tha3/separable; none: the best whose weights are there."""
+    """tha4/teacher, tha3/standard, tha3/separable or compact; none: the best whose weights are there."""
     weights: Path | None = None
     """Folder of the published files of `poser`; none: those that were imported."""
     live: bool = False
     """A character of its own is drawn by the fast engine, nearly as exact."""
     fast: bool = False
-    """A full system calculates in half precision."""
+    """A full system calculates in numbers of 16 bits, about twice as fast, and nearly as exact."""
     official: bool = False
     """The bytes of the published tools, whose soft edges are too dark."""
     profile: Profile = field(default_factory=Profile)
@@ -62,8 +64,8 @@ class ThaSettings:
     def __post_init__(self) -> None:
         if self.character is not None and (self.poser is not None or self.weights is not None):
             raise SettingsError("a character brings its own weights; leave the poser and its weights out")
-        if self.poser is not None and self.poser not in POSERS:
-            raise SettingsError(f"there is no poser {self.poser!r}; give one of {', '.join(POSERS)}")
+        if self.poser is not None and self.poser not in (*POSERS, COMPACT):
+            raise SettingsError(f"there is no poser {self.poser!r}; give one of {', '.join((*POSERS, COMPACT))}")
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ def _full_system(settings: ThaSettings) -> Callable[[Bytes], Draw]:
     from vivant.avatars.tha.posers import open_poser
 
     names = _candidates(settings)
+    if names == (COMPACT,):
+        return _compact_system()
     for name in names:
         try:
             poser = open_poser(name, settings.weights, fast=settings.fast, official=settings.official)
@@ -184,8 +188,28 @@ def _full_system(settings: ThaSettings) -> Callable[[Bytes], Draw]:
     return lambda picture: partial(poser.draw, poser.prepare(picture))
 
 
+def _compact_system() -> Callable[[Bytes], Draw]:
+    from vivant.avatars.tha.compact import open_compact
+
+    poser = open_compact()
+    return lambda picture: partial(poser.draw, poser.prepare(picture))
+
+
+def who_draws(settings: ThaSettings) -> str:
+    """One line that says by what a character is drawn; raises WeightsError where the folder of weights is damaged."""
+    if settings.character is not None:
+        return f"{settings.character} draws itself"
+    names = _candidates(settings)
+    if names == (COMPACT,):
+        return "drawn by the packaged poser; imported weights draw finer, see vivant weights import --help"
+    return f"drawn by {names[0] if len(names) == 1 else settings.weights}"
+
+
 def _candidates(settings: ThaSettings) -> tuple[str, ...]:
-    """The systems to try: the named one; all, for a folder of files; else the best of which anything is stored."""
+    """The systems to try: the named one; all, for a folder of files; else the best of which anything is stored.
+
+    Where nothing is stored: the packaged one.
+    """
     from vivant.weights.store import list_stored
 
     if settings.poser is not None:
@@ -193,4 +217,4 @@ def _candidates(settings: ThaSettings) -> tuple[str, ...]:
     if settings.weights is not None:
         return POSERS
     stored = [one.name for one in list_stored()]
-    return (next((name for name in POSERS if any(one.startswith(name) for one in stored)), POSERS[0]),)
+    return (next((name for name in POSERS if any(one.startswith(name) for one in stored)), COMPACT),)

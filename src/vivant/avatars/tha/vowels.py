@@ -18,7 +18,7 @@ SPARSITY = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class _Candidates:
+class Candidates:
     """For every face of the unit cube (each weight at 0, at 1 or free: 81 faces) where its own minimum lies.
 
     On one face the minimiser is least - rest * pull, where least is the unpenalised solution and rest its residual.
@@ -42,7 +42,7 @@ def vowel_weights(wanted: Doubles) -> Doubles:
     Minimises |w SHAPES - wanted| + SPARSITY sum(w). The problem is convex, and on each face of the cube it has a closed
     form: the best of the 81 is the minimum. The originals search it by L-BFGS-B, which stops early now and then.
     """
-    faces = _candidates()
+    faces = candidates()
     residual = np.linalg.norm(faces.rest @ wanted + faces.rest_at, axis=1)
     weights = np.clip(faces.least @ wanted + faces.least_at - residual[:, None] * faces.pull, 0.0, 1.0)
     return np.asarray(weights[np.argmin(vowel_cost(weights, wanted))])
@@ -54,13 +54,14 @@ def vowel_cost(weights: Doubles, wanted: Doubles) -> Doubles:
 
 
 @functools.cache
-def _candidates() -> _Candidates:
+def candidates() -> Candidates:
+    """The closed forms, for `vowel_weights` and for the page in the browser."""
     rows = [_face(np.array(face)) for face in product((0, 1, 2), repeat=len(SHAPES))]
-    return _Candidates(*(np.stack(part) for part in zip(*rows, strict=True)))
+    return Candidates(*(np.stack(part) for part in zip(*rows, strict=True)))
 
 
 def _face(face: NDArray[np.int_]) -> tuple[Doubles, ...]:
-    """The five parts of `_Candidates` for one face: 0 and 1 fix a weight there, 2 leaves it free."""
+    """The five parts of `Candidates` for one face: 0 and 1 fix a weight there, 2 leaves it free."""
     free, full = face == 2, (face == 1).astype(np.float64)
     used = SHAPES[free].T
     solve = np.linalg.pinv(used)

@@ -14,12 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivant.nn.norm import group_norm
-from vivant.nn.split_conv import SplitConv, SplitDeconv, split_convs_work
 
 EPSILON = 1e-5
+LEAK = 0.1
+"""Slope of the activations of rotator and editor."""
 EVERY = slice(None)
-WORTH = 64
-"""Channels from which on it pays to split a convolution's numbers into bytes."""
 Activation = Callable[[Tensor], Tensor]
 
 
@@ -28,9 +27,6 @@ class Foldable(nn.Module):
 
     def fold(self) -> None:
         """Work out what depends on the weights alone."""
-
-    def quicken(self) -> None:
-        """Let its larger convolutions multiply bytes."""
 
 
 class InstanceNorm(nn.Module):
@@ -62,7 +58,6 @@ class ConvBlock(Foldable):
         self.depthwise = _convolution(inputs, 1, kernel) if separable else None
         self.conv = _convolution(outputs, inputs, 1 if separable else kernel)
         self.norm = InstanceNorm(outputs, leak)
-        self.split: SplitConv | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W), half of it if `down`."""
@@ -71,17 +66,14 @@ class ConvBlock(Foldable):
 
     def mix(self, x: Tensor, channels: slice = EVERY) -> Tensor:
         """The convolution's part that comes from the given `channels` of the input; the parts add up."""
-        if self.split is not None and channels == EVERY:
-            return self.split(x)
         if self.depthwise is None:
             return F.conv2d(x, self.conv.weight[:, channels], None, self.stride, self.padding)
-        x = F.conv2d(x, self.depthwise.weight[channels], None, self.stride, self.padding, groups=x.shape[1])
-        return mix_channels(x, self.conv.weight[:, channels])
+        return mix_channels(self.spread(x, channels), self.conv.weight[:, channels])
 
-    def quicken(self) -> None:
-        """Large ones only."""
-        if self.depthwise is None and self.conv.in_channels >= WORTH:
-            self.split = SplitConv(self.conv.weight, stride=self.stride, padding=self.padding)
+    def spread(self, x: Tensor, channels: slice = EVERY) -> Tensor:
+        """A separable convolution's first half, which keeps channels apart."""
+        assert self.depthwise is not None
+        return F.conv2d(x, self.depthwise.weight[channels], None, self.stride, self.padding, groups=x.shape[1])
 
 
 class DeconvBlock(Foldable):
@@ -92,24 +84,20 @@ class DeconvBlock(Foldable):
         self.depthwise = _convolution(inputs, 1, 4) if separable else None
         self.conv = _convolution(outputs, inputs, 1) if separable else _convolution(inputs, outputs, 4)
         self.norm = InstanceNorm(outputs, 0)
-        self.split: SplitDeconv | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, 2 H, 2 W)."""
-        if self.split is not None:
-            mixed = self.split(x)
-        elif self.depthwise is None:
+        if self.depthwise is None:
             mixed = F.conv_transpose2d(x, self.conv.weight, stride=2, padding=1)
         else:
-            wide = F.conv_transpose2d(x, self.depthwise.weight, stride=2, padding=1, groups=x.shape[1])
-            mixed = mix_channels(wide, self.conv.weight)
+            mixed = mix_channels(self.spread(x), self.conv.weight)
         result: Tensor = self.norm(mixed)
         return result
 
-    def quicken(self) -> None:
-        """Standard ones only."""
-        if self.depthwise is None:
-            self.split = SplitDeconv(self.conv.weight)
+    def spread(self, x: Tensor) -> Tensor:
+        """A separable convolution's first half, which keeps channels apart."""
+        assert self.depthwise is not None
+        return F.conv_transpose2d(x, self.depthwise.weight, stride=2, padding=1, groups=x.shape[1])
 
 
 class Doubling(nn.Module):
@@ -119,7 +107,12 @@ class Doubling(nn.Module):
         super().__init__()
         self.kernel: Tensor | None
         self.register_buffer("kernel", None, persistent=False)
-        self.split: SplitDeconv | None = None
+
+    @property
+    def folded(self) -> Tensor:
+        """The folded kernel (I, O, 4, 4)."""
+        assert self.kernel is not None, "fold first"
+        return self.kernel
 
     def fold(self, weight: Tensor) -> None:
         """The transposed convolution of kernel 4 and stride 2 that is the same as doubling, then `weight` (O, I, 3, 3).
@@ -129,18 +122,13 @@ class Doubling(nn.Module):
         spread = weight.new_tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
         self.kernel = torch.einsum("yk,xl,oikl->ioyx", spread, spread, weight).contiguous()
 
-    def quicken(self, bias: Tensor | None = None) -> None:
-        """Multiply bytes; `bias` (O,) is that of the convolution."""
+    def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None = None, *, apart: bool = False) -> Tensor:
+        """`x` (N, I, H, W) to (N, O, 2 H, 2 W) by `weight` (O, I, 3, 3); (I, 1, 3, 3) with channels `apart`."""
+        groups = len(weight) if apart else 1
         if self.kernel is not None:
-            self.split = SplitDeconv(self.kernel, bias)
-
-    def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """`x` (N, I, H, W) to (N, O, 2 H, 2 W) by `weight` (O, I, 3, 3)."""
-        if self.split is not None:
-            return self.split(x)
-        if self.kernel is not None:
-            return F.conv_transpose2d(x, self.kernel, bias, stride=2, padding=1)
-        return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, bias, padding=1)
+            kernel = self.kernel.transpose(0, 1) if apart else self.kernel
+            return F.conv_transpose2d(x, kernel, bias, stride=2, padding=1, groups=groups)
+        return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, bias, padding=1, groups=groups)
 
 
 class UpBlock(Foldable):
@@ -157,20 +145,24 @@ class UpBlock(Foldable):
         if self.block.depthwise is None:
             mixed = self.doubling(x, self.block.conv.weight[:, : self.inputs])
         else:
-            mixed = self.block.mix(F.interpolate(x, scale_factor=2, mode="nearest"), slice(0, self.inputs))
+            mixed = mix_channels(self.spread(x), self.block.conv.weight[:, : self.inputs])
         if skip is not None:
             mixed += self.block.mix(skip, slice(self.inputs, None))
         result: Tensor = self.block.norm(mixed)
         return result
 
+    def spread(self, x: Tensor) -> Tensor:
+        """A separable convolution's first half of what comes from below, which keeps channels apart."""
+        assert self.block.depthwise is not None
+        result: Tensor = self.doubling(x, self.block.depthwise.weight[: self.inputs], apart=True)
+        return result
+
     def fold(self) -> None:
-        """Standard ones only."""
+        """Doubling and the first convolution in one."""
         if self.block.depthwise is None:
             self.doubling.fold(self.block.conv.weight[:, : self.inputs])
-
-    def quicken(self) -> None:
-        """What comes from below."""
-        self.doubling.quicken()
+        else:
+            self.doubling.fold(self.block.depthwise.weight[: self.inputs])
 
 
 class ResidualBlock(nn.Module):
@@ -227,7 +219,7 @@ class Body(nn.Module):
 
     def encode(self, picture: Tensor) -> Tensor:
         """What comes from the picture (N, inputs, S, S) alone: (N, 512, S / 8, S / 8), for `decode`."""
-        x = self.enter(like_weights(self.enter, picture))
+        x = self.enter(picture)
         for block in self.down:
             x = block(x)
         return self.join.mix(x, slice(0, self.deepest))
@@ -241,6 +233,42 @@ class Body(nn.Module):
         x: Tensor = self.join.norm(encoded)
         for block in (*self.blocks, *self.up):
             x = block(x)
+        return x
+
+
+class TurningBody(nn.Module):
+    """Encoder-decoder of rotator and editor: the pose comes in as planes; what doubles may see skips (`skips`)."""
+
+    def __init__(self, config: BodyConfig, *, kernel: int, skips: bool) -> None:
+        """`kernel` is that of the first convolution."""
+        super().__init__()
+        widths, separable = channels_by_level(config), config.separable
+        pairs = list(pairwise(widths))
+        leak_down = LEAK if separable else 0.0  # the released standard variant has ReLU where it halves the picture
+        self.skips = skips
+        self.enter = ConvBlock(config.inputs, widths[0], kernel, separable=separable, leak=LEAK)
+        self.down = nn.ModuleList(
+            ConvBlock(wide, wider, 4, down=True, separable=separable, leak=leak_down) for wide, wider in pairs
+        )
+        self.blocks = nn.ModuleList(
+            ResidualBlock(widths[-1], separable=separable, leak=LEAK) for _ in range(config.blocks)
+        )
+        self.up = nn.ModuleList(
+            UpBlock(wider, wide, skip=wide if skips else 0, separable=separable, leak=LEAK)
+            for wide, wider in reversed(pairs)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The feature (N, start, S, S) of `x` (N, inputs, S, S)."""
+        x = self.enter(x)
+        passed: list[Tensor | None] = []
+        for block in self.down:
+            passed.append(x if self.skips else None)
+            x = block(x)
+        for block in self.blocks:
+            x = block(x)
+        for block in self.up:
+            x = block(x, passed.pop())
         return x
 
 
@@ -265,9 +293,8 @@ class Heads(nn.Module):
         bias = torch.cat(
             [conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias for conv in convs]
         )
-        mixed = F.conv2d(feature, weight, bias, padding=1)
-        if mixed.dtype == torch.bfloat16:
-            mixed = mixed.float()
+        mixed = F.conv2d(feature, weight, bias, padding=1).contiguous()  # activations are three times faster so
+        mixed = mixed.to(torch.promote_types(mixed.dtype, torch.float32))
         parts = torch.split(mixed, [conv.out_channels for conv in convs], dim=1)
         return tuple(part if act is None else act(part) for part, act in zip(parts, self.acts, strict=True))
 
@@ -297,26 +324,6 @@ def fold(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, Foldable):
             module.fold()
-
-
-def quicken(network: nn.Module) -> None:
-    """Let the larger convolutions multiply bytes where the processor is made for that; others stay as they are."""
-    if split_convs_work():
-        for module in network.modules():
-            if isinstance(module, Foldable):
-                module.quicken()
-
-
-def halve(network: nn.Module) -> None:
-    """Let every convolution calculate in bfloat16; norms add up and results are blended in single precision."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | Doubling):
-            module.bfloat16()
-
-
-def like_weights(block: nn.Module, x: Tensor) -> Tensor:
-    """`x` in the type of the weights of `block`."""
-    return x.to(next(block.parameters()).dtype)
 
 
 def _convolution(outputs: int, inputs: int, kernel: int) -> nn.Conv2d:

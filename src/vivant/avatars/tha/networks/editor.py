@@ -9,26 +9,13 @@ pose      (N, 6)             the numbers of head, body and breath
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from vivant.avatars.tha.networks.blocks import (
-    BodyConfig,
-    ConvBlock,
-    Heads,
-    ResidualBlock,
-    UpBlock,
-    blend,
-    channels_by_level,
-    like_weights,
-    planes,
-)
+from vivant.avatars.tha.networks.blocks import BodyConfig, Heads, TurningBody, blend, planes
 from vivant.nn.warp import warp
-
-LEAK = 0.1
 
 
 @dataclass(frozen=True)
@@ -62,33 +49,12 @@ class Editor(nn.Module):
     def __init__(self, config: EditorConfig | None = None) -> None:
         super().__init__()
         config = config or EditorConfig()
-        body = config.body
-        widths, separable = channels_by_level(body), body.separable
-        pairs = list(pairwise(widths))
-        leak_down = LEAK if separable else 0.0  # the released standard variant has ReLU where it halves the picture
-        self.enter = ConvBlock(body.inputs, widths[0], separable=separable, leak=LEAK)
-        self.down = nn.ModuleList(
-            ConvBlock(wide, wider, 4, down=True, separable=separable, leak=leak_down) for wide, wider in pairs
-        )
-        self.blocks = nn.ModuleList(
-            ResidualBlock(widths[-1], separable=separable, leak=LEAK) for _ in range(body.blocks)
-        )
-        self.up = nn.ModuleList(
-            UpBlock(wider, wide, skip=wide, separable=separable, leak=LEAK) for wide, wider in reversed(pairs)
-        )
-        self.heads = Heads(widths[0], {"colour": (4, torch.tanh), "alpha": (4, torch.sigmoid), "flow": (2, None)})
+        self.body = TurningBody(config.body, kernel=3, skips=True)
+        self.heads = Heads(config.channels, {"colour": (4, torch.tanh), "alpha": (4, torch.sigmoid), "flow": (2, None)})
 
     def forward(self, picture: Tensor, rough: Tensor, rough_flow: Tensor, pose: Tensor) -> Edited:
         """Shapes as at the top of this file."""
-        x = self.enter(like_weights(self.enter, torch.cat((picture, rough, rough_flow, planes(pose, picture)), dim=1)))
-        skips = []
-        for block in self.down:
-            skips.append(x)
-            x = block(x)
-        for block in self.blocks:
-            x = block(x)
-        for block in self.up:
-            x = block(x, skips.pop())
+        x = self.body(torch.cat((picture, rough, rough_flow, planes(pose, picture)), dim=1))
         colour, alpha, change = self.heads(x)
         flow = rough_flow + change
         warped = warp(picture, flow)

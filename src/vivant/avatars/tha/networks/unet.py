@@ -12,15 +12,12 @@ from torch import Tensor, nn
 
 from vivant.avatars.tha.networks.blocks import (
     EPSILON,
-    WORTH,
     Doubling,
     Foldable,
     blend,
-    like_weights,
     mix_channels,
 )
 from vivant.nn.norm import group_norm
-from vivant.nn.split_conv import SplitConv
 from vivant.nn.warp import warp
 
 GROUPS = 32
@@ -88,7 +85,7 @@ class UNet(nn.Module):
     def forward(self, picture: Tensor, pose: Tensor, rough: Tensor | None = None) -> Tensor:
         """`picture` (N, 4, S, S) and `pose` (N, 6) to (N, 7, S, S); `rough` is added to the first feature."""
         given = self.embed(pose)
-        x = self.enter(like_weights(self.enter, picture))
+        x = self.enter(picture)
         if rough is not None:
             x = x + rough
         skips = [x]
@@ -160,8 +157,6 @@ class Block(Foldable):
         self.conv = _zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else None
         self.doubling = Doubling()
-        self.split_in: SplitConv | None = None
-        self.split: SplitConv | None = None
 
     def forward(self, x: Tensor, given: Embedding) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W), half or twice that with `resample`."""
@@ -169,8 +164,8 @@ class Block(Foldable):
         if self.resample == "enlarge":
             h = self.doubling(h, self.conv_in.weight, self.conv_in.bias)
         else:
-            h = (self.split_in or self.conv_in)(self.resized(h))
-        h = (self.split or self.conv)(F.silu(self.steered(h, given), inplace=True))
+            h = self.conv_in(self.resized(h))
+        h = self.conv(F.silu(self.steered(h, given), inplace=True))
         x = self.resized(x)
         result: Tensor = h + (x if self.skip is None else mix_channels(x, self.skip.weight, self.skip.bias))
         return result
@@ -182,25 +177,14 @@ class Block(Foldable):
         return F.interpolate(x, scale_factor=2, mode="nearest") if self.resample == "enlarge" else x
 
     def steered(self, h: Tensor, given: Embedding) -> Tensor:
-        """The second norm, its gain and shift changed by the time's, then the pose's own gain and shift."""
-        gain, shift = self.norm.weight, self.norm.bias
-        for change in (self.time(given.time), self.pose(given.pose)):
-            scale, offset = change.chunk(2, dim=1)
-            gain, shift = gain * (1 + scale), shift * (1 + scale) + offset
+        """The second norm of `h`, activation not yet."""
+        gain, shift = steering(self.norm, (self.time, self.pose), given)
         return group_norm(h, self.norm.num_groups, gain, shift, EPSILON, reuse=True)
 
     def fold(self) -> None:
         """Doubling and convolution in one."""
         if self.resample == "enlarge":
             self.doubling.fold(self.conv_in.weight)
-
-    def quicken(self) -> None:
-        """All but the narrow ones."""
-        self.doubling.quicken(self.conv_in.bias)
-        if self.resample != "enlarge" and self.conv_in.in_channels >= WORTH:
-            self.split_in = SplitConv(self.conv_in.weight, self.conv_in.bias)
-        if self.conv.in_channels >= WORTH:
-            self.split = SplitConv(self.conv.weight, self.conv.bias)
 
 
 class Attention(nn.Module):
@@ -243,6 +227,15 @@ def draw_results(picture: Tensor, results: Tensor) -> Drawn:
     direct, flow, logit = torch.split(results.to(picture.dtype), list(RESULTS), dim=1)
     alpha, warped = torch.sigmoid(logit), warp(picture, flow)
     return Drawn(blend(alpha, direct, warped), alpha, warped, flow, direct)
+
+
+def steering(norm: nn.GroupNorm, changes: tuple[nn.Linear, nn.Linear], given: Embedding) -> tuple[Tensor, Tensor]:
+    """Gain and shift (N, C) of `norm`, changed by the time's, then the pose's own gain and shift."""
+    gain, shift = norm.weight, norm.bias
+    for linear, one in zip(changes, given, strict=True):
+        scale, offset = linear(one).chunk(2, dim=1)
+        gain, shift = gain * (1 + scale), shift * (1 + scale) + offset
+    return gain, shift
 
 
 def normed(norm: nn.GroupNorm, x: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vivant.avatars.tha.networks.blocks import like_weights
 from vivant.avatars.tha.networks.unet import Drawn, UNet, UNetConfig, draw_results
 from vivant.nn.warp import warp
 
@@ -43,4 +42,4 @@ class Upscaler(nn.Module):
     def forward(self, picture: Tensor, rough: Tensor, rough_flow: Tensor, pose: Tensor) -> Drawn:
         """Shapes as at the top of this file; the flow of the result is absolute, not added to `rough_flow`."""
         seen = torch.cat((rough, warp(picture, rough_flow), rough_flow), dim=1)
-        return draw_results(picture, self.body(picture, pose, self.rough(like_weights(self.rough, seen))))
+        return draw_results(picture, self.body(picture, pose, self.rough(seen)))

@@ -1,0 +1,280 @@
+"""The networks' bodies with their convolutions in 16-bit numbers: `vivant.nn.split_conv`.
+
+They take the place of the bodies that they are made from, for one picture at a time on a CPU, and need nothing more
+of those than small parts. A norm and its activation wait until the next convolution wants bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivant.avatars.tha.networks.blocks import (
+    EPSILON,
+    Body,
+    ConvBlock,
+    DeconvBlock,
+    InstanceNorm,
+    ResidualBlock,
+    TurningBody,
+    UpBlock,
+    mix_channels,
+    planes,
+)
+from vivant.avatars.tha.networks.unet import GROUPS, Block, DownLevel, Embedding, UNet, UpLevel, steering
+from vivant.nn.rows import Array
+from vivant.nn.split_conv import (
+    Change,
+    Feature,
+    Pieces,
+    SplitConv,
+    SplitDeconv,
+    changed,
+    cut,
+    measured,
+    normed,
+    split_convs_work,
+)
+
+
+def quicken(network: nn.Module) -> None:
+    """Give the folded `network` a quick body where the processor is made for it; it can then learn no more.
+
+    Separable networks stay: their time goes into moving numbers, and bytes would have to be moved too.
+    """
+    bodies = {Body: QuickBody, TurningBody: QuickTurningBody, UNet: QuickUNet}
+    separable = isinstance(network.body, Body | TurningBody) and network.body.enter.depthwise is not None
+    if split_convs_work() and not separable:
+        network.body = bodies[type(network.body)](network.body)
+
+
+class Pending:
+    """A feature with a norm and an activation to come; ask for its pieces before its picture, if for both."""
+
+    def __init__(self, feature: Feature, change: Change | None = None) -> None:
+        self.feature, self.change = feature, change
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """For the next convolution."""
+        return cut([self.feature], self.change)
+
+    @cached_property
+    def picture(self) -> Tensor:
+        """(1, C, H, W) float32, where the feature was."""
+        return self.feature.picture if self.change is None else changed(self.feature, self.change, reuse=True)
+
+
+class QuickConv:
+    """A `ConvBlock` or `DeconvBlock`."""
+
+    def __init__(self, block: ConvBlock | DeconvBlock) -> None:
+        self.norm, weight = block.norm, block.conv.weight
+        if isinstance(block, ConvBlock):
+            self.conv: SplitConv | SplitDeconv = SplitConv(weight, stride=block.stride, padding=block.padding)
+        else:
+            self.conv = SplitDeconv(weight)
+
+    def __call__(self, x: Pending) -> Pending:
+        """From one block to the next."""
+        return instance_normed(self.conv(x.pieces), self.norm)
+
+
+class QuickUp:
+    """An `UpBlock`."""
+
+    def __init__(self, up: UpBlock) -> None:
+        self.norm, weight = up.block.norm, up.block.conv.weight
+        self.conv = SplitDeconv(up.doubling.folded)
+        self.skip = SplitConv(weight[:, up.inputs :]) if weight.shape[1] > up.inputs else None
+
+    def __call__(self, x: Pending, skip: Pending | None) -> Pending:
+        """`skip` has twice the size of `x`."""
+        more = None if self.skip is None or skip is None else self.skip(skip.pieces).picture
+        return instance_normed(self.conv(x.pieces, more), self.norm)
+
+
+class QuickResidual:
+    """A `ResidualBlock`."""
+
+    def __init__(self, block: ResidualBlock) -> None:
+        self.first, self.second = QuickConv(block.first), QuickConv(block.second)
+
+    def __call__(self, x: Pending) -> Pending:
+        """From one block to the next."""
+        x = Pending(measured(x.picture)) if x.change else x
+        return Pending(measured(x.picture + self.second(self.first(x)).picture))
+
+
+class QuickBody(nn.Module):
+    """A `Body`."""
+
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        self.join, self.deepest = body.join, body.deepest
+        self.down = [QuickConv(block) for block in (body.enter, *each(body.down))]
+        self.steps: list[Callable[[Pending], Pending]] = [
+            *map(QuickResidual, each(body.blocks)),
+            *map(QuickConv, each(body.up)),
+        ]
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """What comes from the picture (1, inputs, S, S) alone: (1, 512, S / 8, S / 8), for `decode`."""
+        x = Pending(measured(picture))
+        for block in self.down:
+            x = block(x)
+        return self.join.mix(x.picture, slice(0, self.deepest))
+
+    def decode(self, encoded: Tensor, pose: Tensor) -> Tensor:
+        """The feature (1, 64, S, S) of a picture's code for `pose` (1, pose)."""
+        steered = encoded + self.join.mix(planes(pose, encoded), slice(self.deepest, None))
+        x = instance_normed(measured(steered), self.join.norm)
+        for step in self.steps:
+            x = step(x)
+        return x.picture
+
+
+class QuickTurningBody(nn.Module):
+    """A `TurningBody`."""
+
+    def __init__(self, body: TurningBody) -> None:
+        super().__init__()
+        self.skips = body.skips
+        self.enter = QuickConv(body.enter)
+        self.down = [QuickConv(block) for block in each(body.down)]
+        self.blocks = [QuickResidual(block) for block in each(body.blocks)]
+        self.up = [QuickUp(block) for block in each(body.up)]
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """The feature (1, start, S, S) of `picture` (1, inputs, S, S)."""
+        x = self.enter(Pending(measured(picture)))
+        passed: list[Pending | None] = []
+        for block in self.down:
+            passed.append(x if self.skips else None)
+            x = block(x)
+        for residual in self.blocks:
+            x = residual(x)
+        for up in self.up:
+            x = up(x, passed.pop())
+        return x.picture
+
+
+class QuickUNet(nn.Module):
+    """A `UNet`."""
+
+    def __init__(self, unet: UNet) -> None:
+        super().__init__()
+        self.enter, self.embed = unet.enter, unet.embed
+        self.down = [QuickDown(level) for level in each(unet.down)]
+        self.middle = [QuickBlock(block) for block in each(unet.middle)]
+        self.between = [*unet.between, nn.Identity()]
+        self.up = [QuickLevel(level) for level in each(unet.up)]
+        self.norm, self.leave = unet.norm, SplitConv(unet.leave.weight, unet.leave.bias)
+
+    def forward(self, picture: Tensor, pose: Tensor, rough: Tensor | None = None) -> Tensor:
+        """`picture` (1, 4, S, S) and `pose` (1, 6) to (1, 7, S, S); `rough` is added to the first feature."""
+        given = self.embed(pose)
+        x = self.enter(picture)
+        skips = [measured(x if rough is None else x.add_(rough))]
+        for level in self.down:
+            skips += level(skips[-1], given)
+        x = skips[-1]
+        for block, attention in zip(self.middle, self.between, strict=True):
+            x = attended(attention, block([x], given))
+        for up in self.up:
+            x = up(x, (skips.pop(), skips.pop()), given)
+        return self.leave(cut([x], group_normed([x], self.norm.weight, self.norm.bias))).picture
+
+
+class QuickDown:
+    """A `DownLevel`."""
+
+    def __init__(self, level: DownLevel) -> None:
+        self.block, self.attention = QuickBlock(level.block), level.attention
+        self.shrink = None if level.shrink is None else QuickBlock(level.shrink)
+
+    def __call__(self, x: Feature, given: Embedding) -> list[Feature]:
+        """Each feature that the way up will see again."""
+        x = attended(self.attention, self.block([x], given))
+        return [x] if self.shrink is None else [x, self.shrink([x], given)]
+
+
+class QuickLevel:
+    """An `UpLevel`."""
+
+    def __init__(self, level: UpLevel) -> None:
+        self.blocks = [QuickBlock(block) for block in each(level.blocks)]
+        self.attentions = level.attentions or [None] * len(self.blocks)
+        self.enlarge = None if level.enlarge is None else QuickBlock(level.enlarge)
+
+    def __call__(self, x: Feature, skips: tuple[Feature, Feature], given: Embedding) -> Feature:
+        """`x` and `skips` are of one size."""
+        for block, attention, skip in zip(self.blocks, self.attentions, skips, strict=True):
+            x = attended(attention, block([x, skip], given))
+        return x if self.enlarge is None else self.enlarge([x], given)
+
+
+class QuickBlock:
+    """A `Block` of the U-Net."""
+
+    def __init__(self, block: Block) -> None:
+        self.resample, self.skip, self.resized = block.resample, block.skip, block.resized
+        self.norm_in, self.norm = block.norm_in, block.norm
+        self.steers = block.time, block.pose
+        if block.resample == "enlarge":
+            self.conv_in: SplitConv | SplitDeconv = SplitDeconv(block.doubling.folded, block.conv_in.bias)
+        else:
+            self.conv_in = SplitConv(block.conv_in.weight, block.conv_in.bias)
+        self.conv = SplitConv(block.conv.weight, block.conv.bias)
+
+    def __call__(self, features: Sequence[Feature], given: Embedding) -> Feature:
+        """From the channels of all `features`."""
+        change = group_normed(features, self.norm_in.weight, self.norm_in.bias)
+        if self.resample == "shrink":
+            h = self.conv_in(cut([measured(F.avg_pool2d(changed(features[0], change), 2))]))
+        else:
+            h = self.conv_in(cut(features, change))
+        pieces = cut([h], group_normed([h], *steering(self.norm, self.steers, given)))
+        return self.conv(pieces, self.passed([feature.picture for feature in features]))
+
+    def passed(self, pictures: Sequence[Tensor]) -> Tensor:
+        """What is added to the result."""
+        if self.skip is None:
+            return self.resized(pictures[0])
+        weights = torch.split(self.skip.weight, [picture.shape[1] for picture in pictures], dim=1)
+        first, *others = map(mix_channels, pictures, weights, (self.skip.bias, None))
+        for other in others:
+            first += other
+        return first
+
+
+def each(modules: nn.ModuleList) -> list[Any]:
+    """What `modules` holds, of whatever type."""
+    return list(modules)
+
+
+def instance_normed(feature: Feature, norm: InstanceNorm) -> Pending:
+    """`norm` is to come."""
+    gain, shift = numbers(norm.weight), numbers(norm.bias)
+    return Pending(feature, normed([feature], len(gain), gain, shift, EPSILON, norm.leak))
+
+
+def group_normed(features: Sequence[Feature], gain: Tensor, shift: Tensor) -> Change:
+    """The U-Net's norm of the channels of all `features`, then SiLU."""
+    return normed(features, GROUPS, numbers(gain), numbers(shift), EPSILON, None)
+
+
+def attended(attention: nn.Module | None, feature: Feature) -> Feature:
+    """`feature` after `attention`, which works in float32."""
+    return feature if attention is None else measured(attention(feature.picture))
+
+
+def numbers(parameter: Tensor) -> Array:
+    """A parameter (C,) or (1, C) as it is in the memory."""
+    values: Array = parameter.detach().reshape(-1).numpy()
+    return values

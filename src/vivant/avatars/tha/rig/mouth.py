@@ -1,0 +1,169 @@
+"""Brows, mouth and jaw of a drawing in a pose: pixels moved, and the inside of the mouth painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from vivant.avatars.tha.rig.canvas import Canvas, Floats, canvas, cover, heights, luma, rise
+from vivant.avatars.tha.rig.lines import brow_fall, jaw_drop
+from vivant.avatars.tha.rig.measure import Eye, Face
+
+INSIDE = np.array([0.62, 0.22, 0.25], np.float32)
+TONGUE = np.array([0.86, 0.45, 0.46], np.float32)
+TEETH = np.array([0.99, 0.98, 0.97], np.float32)
+PAINTED, OWN = 0.25, 0.1
+"""How far a mouth stands open at rest, from which on its own inside is stretched, up to which a new one is painted."""
+BROW = 0.2
+"""How far around a brow the drawing moves with it, in half widths of the face."""
+
+
+@dataclass(frozen=True)
+class MouthPainter:
+    """Draws all of a face but its eyes."""
+
+    drawing: Floats
+    """(512, 512, 4) premultiplied, 0..1."""
+    face: Face
+
+    def paint(self, picture: Floats, pose: Floats) -> None:
+        """Draw brows, mouth and chin in the `pose` (45,) into `picture` (512, 512, 4)."""
+        falls = {side: self._brow_fall(eye, brow_fall(pose, side)) for side, eye in self.face.eyes.items()}
+        rest, lips = self._rest, self.face.lips.lines(pose)
+        talking = any(np.abs(now - then).max() > 1e-3 for now, then in zip(lips, rest, strict=True))
+        if not talking and not any(fall.any() for fall in falls.values()):
+            return
+        place = self._place
+        x, y = place.x + 0 * place.y, place.y + 0 * place.x
+        for side, fall in falls.items():
+            y -= self._brow_shift(self.face.eyes[side], fall)
+        if talking:
+            moved_x, moved_y = self._mouth_source(lips)
+            x, y = x + moved_x - place.x, y + moved_y - place.y
+        patch = place.sample(x, y)
+        picture[place.rows, place.columns] = self._with_inside(patch, lips) if talking else patch
+
+    def _brow_fall(self, eye: Eye, fall: Floats) -> Floats:
+        """How far (3,) its knots move down, in pixels; not into the eye."""
+        room = np.maximum(heights(eye.upper, eye.brow[:, 0][None])[0] - eye.brow[:, 1], 1)
+        limited: Floats = np.minimum(eye.brow_sure * fall * self.face.unit, 0.6 * room)
+        return limited
+
+    def _brow_shift(self, eye: Eye, fall: Floats) -> Floats:
+        """How far the pixels move down with a brow."""
+        place, unit = self._place, self.face.unit
+        ends = eye.brow[[0, 2], 0]
+        share = np.clip((place.x - ends[0]) / _away_from_zero(ends[1] - ends[0]), 0, 1)
+        line, shift = _through(eye.brow[:, 1], share), _through(fall, share)
+        room = np.maximum(heights(eye.upper, place.x) - line, 2)
+        far = place.y - line - shift
+        reach = np.where(far > 0, np.minimum(0.45 * room, BROW * unit), BROW * unit)
+        beside = np.abs(place.x - ends.mean()) - np.abs(ends[1] - ends[0]) / 2
+        near = np.exp(-((far / np.maximum(reach, 0.7 * np.abs(shift) + 1e-3)) ** 2))
+        moved: Floats = shift * near * np.exp(-((np.maximum(beside, 0) / (0.15 * unit)) ** 2))
+        return moved
+
+    def _mouth_source(self, lips: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+        """Where the pixels around the mouth come from."""
+        place, face, (upper, lower) = self._place, self.face, lips
+        unit, room = face.unit, 0.45 * face.unit
+        now, then = (np.array([line[0, 0], line[-1, 0]]) for line in (upper, self._rest[0]))
+        ends = np.array([min(now[0], then[0]) - room, max(now[1], then[1]) + room])
+        wide = np.interp(place.x[0], [ends[0], *now, ends[1]], [ends[0], *then, ends[1]])[None]
+        wide = np.where((place.x > ends[0]) & (place.x < ends[1]), wide, place.x)
+        beside = rise(np.abs(place.x - now.mean()), (now[1] - now[0]) / 2 + room, (now[1] - now[0]) / 2)
+        top, bottom = heights(upper, place.x), heights(lower, place.x)
+        old_top, old_bottom = (heights(line, wide) for line in self._rest)
+        lift, fall = beside * (top - old_top), beside * (bottom - old_bottom)
+        above = rise(place.y, old_top - 0.8 * np.maximum(old_top - face.nose[1], 3), np.minimum(top, old_top))
+        drop, chin = jaw_drop(lips) - jaw_drop(self._rest), float(face.chin[1])
+        jaw = drop * rise(np.abs(place.x - face.chin[0]), 1.1 * unit, 0.5 * unit)
+        way = rise(place.y, bottom, np.maximum(chin + drop, bottom + 1))
+        down = (fall * (1 - way) + jaw * way) * rise(place.y, chin + drop + 0.6 * unit, chin + drop)
+        share = np.clip((place.y - top) / np.maximum(bottom - top, 1e-3), 0, 1)
+        y = np.where(place.y > bottom, place.y - down, np.where(place.y < top, place.y - lift * above, 0))
+        y = np.where((place.y >= top) & (place.y <= bottom), old_top + share * (old_bottom - old_top), y)
+        near = above * rise(place.y, chin + drop, bottom)
+        return place.x + near * (wide - place.x), y.astype(np.float32)
+
+    def _with_inside(self, patch: Floats, lips: tuple[Floats, Floats]) -> Floats:
+        """`patch` (rows, columns, 4) with the inside of the mouth where it is open, and the lips' lines."""
+        place, face, (upper, lower) = self._place, self.face, lips
+        top, bottom = heights(upper, place.x), heights(lower, place.x)
+        gap = np.where((place.x >= upper[0, 0]) & (place.x <= upper[-1, 0]), bottom - top, 0)
+        most = float(gap.max())
+        new = float(rise(face.lips.open, PAINTED, OWN)) * float(rise(most, 0.6, 2.0))
+        if new == 0:
+            return patch
+        opened = cover(place.y - top) * cover(bottom - place.y) * np.clip(gap, 0, 1)
+        inside = self._inside(upper, bottom, most)
+        line = 0.5 + 0.012 * face.unit
+        for edge in (top, bottom):
+            drawn = cover(line - np.abs(place.y - edge)) * np.clip(gap * 2, 0, 1)
+            opened, inside = np.maximum(opened, 0.85 * drawn), inside + drawn[..., None] * (self._ink - inside)
+        painted = np.concatenate([inside, np.ones_like(inside[..., :1])], axis=2)
+        result: Floats = patch + (new * opened)[..., None] * (painted - patch)
+        return result
+
+    def _inside(self, upper: Floats, bottom: Floats, most: float) -> Floats:
+        """Colours (rows, columns, 3) between the lips: dark, with teeth above and a tongue below."""
+        place, unit = self._place, self.face.unit
+        dim = 0.45 + 0.55 * float(luma(self.skin))
+        half, middle = (upper[-1, 0] - upper[0, 0]) / 2, (upper[-1, 0] + upper[0, 0]) / 2
+        low = float(bottom.max())
+        across, along = (place.x - middle) / (0.62 * half + 1), (place.y - low) / (0.42 * most + 0.5)
+        colour = np.broadcast_to(INSIDE * dim, (place.y.shape[0], place.x.shape[1], 3))
+        tongue = rise(np.hypot(across, along), 1.1, 0.85) * float(rise(most / unit, 0.1, 0.2))
+        colour = colour + tongue[..., None] * (TONGUE * dim - colour)
+        teeth = cover(heights(upper, place.x) + min(0.07 * unit, 0.3 * most) - place.y)
+        teeth = teeth * float(rise(most / unit, 0.08, 0.16))
+        result: Floats = (colour + teeth[..., None] * (TEETH * dim - colour)).astype(np.float32)
+        return result
+
+    @cached_property
+    def _rest(self) -> tuple[Floats, Floats]:
+        return self.face.lips.lines(np.zeros(45, np.float32))
+
+    @cached_property
+    def _place(self) -> Canvas:
+        face, unit = self.face, self.face.unit
+        top = min(float(eye.brow[:, 1].min()) for eye in face.eyes.values()) - 2.5 * BROW * unit
+        middle = float(face.middle[0])
+        return canvas(self.drawing, middle - 1.3 * unit, top, middle + 1.3 * unit, float(face.chin[1]) + 0.8 * unit)
+
+    @cached_property
+    def skin(self) -> Floats:
+        """(4,) of the cheeks beside the mouth."""
+        seen = self._around(np.array([-1.8, -1.5, 1.5, 1.8]), np.linspace(-0.1, 0.1, 5))
+        skin: Floats = np.median(seen.reshape(-1, 4), axis=0).astype(np.float32)
+        return skin
+
+    @cached_property
+    def _ink(self) -> Floats:
+        """(3,) of the darkest there is along the lips."""
+        seen = self._around(np.linspace(-0.8, 0.8, 9), np.linspace(-0.08, 0.08, 9)).reshape(-1, 4)
+        bright = luma(seen)
+        ink = np.median(seen[bright <= np.quantile(bright, 0.1)][:, :3], axis=0)
+        dark: Floats = np.minimum(ink, 0.6 * self.skin[:3]).astype(np.float32)
+        return dark
+
+    def _around(self, x: Floats, y: Floats) -> Floats:
+        """Colours (len(y), len(x), 4) around the mouth: `x` in its half widths, `y` in half widths of the face."""
+        lips = self.face.lips
+        at_x = lips.middle[0] + x.astype(np.float32)[None] * lips.width
+        at_y = lips.middle[1] + y.astype(np.float32)[:, None] * self.face.unit
+        return canvas(self.drawing, 0, 0, len(x) - 1, len(y) - 1).sample(at_x, at_y)
+
+
+def _through(knots: Floats, share: Floats) -> Floats:
+    """The parabola through three `knots` (3,) at 0, 0.6 and 1."""
+    a, b, c = (float(knot) for knot in knots)
+    bow = (b - (0.4 * a + 0.6 * c)) / (0.6 * 0.4)
+    line: Floats = a + share * (c - a) + bow * share * (1 - share)
+    return line
+
+
+def _away_from_zero(value: float) -> float:
+    return value if abs(value) > 1 else 1.0

@@ -1,0 +1,165 @@
+"""A character as one block of memory for the page's engine: 16-bit weights, laid out as `engine.c` reads them.
+
+Each sine layer's phase is in turns and a quarter behind, as in `avatars.tha.siren`. The layout is a directory of 32-bit
+little-endian numbers (the struct `Character` of engine.c), then the arrays it names by their offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from vivant.avatars.tha.character import Character
+from vivant.avatars.tha.networks.body_student import WIDTHS
+from vivant.avatars.tha.networks.face_student import OMEGA, SineLayer
+
+Doubles = NDArray[np.float64]
+
+MAGIC = 0x31564956
+LANES = 8
+LARGEST = 32767
+MOST_SHIFT = 17
+"""Bits after the point of a weight: with the 15 of an activation a turn is 2**32."""
+ALIGNMENT = 16
+MIDDLE = 3
+"""Sine layers of the face before the one whose phases are interpolated."""
+
+
+class Block:
+    """The memory, growing; offsets count from its begin."""
+
+    def __init__(self) -> None:
+        self._directory: list[int] = []
+        self._arrays: list[tuple[int, bytes]] = []
+
+    def number(self, *values: int) -> None:
+        """Append to the directory."""
+        self._directory += values
+
+    def array(self, values: NDArray[Any], kind: str) -> None:
+        """Append the offset of `values` (of the numpy type `kind`) to the directory, and keep them."""
+        self._arrays.append((len(self._directory), np.ascontiguousarray(values, kind).tobytes()))
+        self._directory.append(0)
+
+    def whole(self) -> bytes:
+        """All of it, the second number of the directory being its length."""
+        parts, end = [], _up(4 * len(self._directory), ALIGNMENT)
+        for place, data in self._arrays:
+            self._directory[place] = end
+            parts.append(data.ljust(_up(len(data), ALIGNMENT), b"\0"))
+            end += len(parts[-1])
+        self._directory[1] = end
+        head = np.array(self._directory, "<i4").tobytes()
+        return b"".join([head.ljust(_up(len(head), ALIGNMENT), b"\0"), *parts])
+
+
+def pack(character: Character, sides: tuple[int, int] = (64, 128)) -> bytes:
+    """The memory block of `character`; raises WeightsError where its weights do not fit.
+
+    `sides`: points on a side that the levels of 128 and 256 are computed on.
+    """
+    face, body = character.networks()
+    block = Block()
+    block.number(MAGIC, 0)
+    block.array(character.picture, "u1")
+    block.number(*sides)
+    _face(block, _sines(face.layers), _plain(face.last))
+    widths = (0, *(widths[-1] for widths in WIDTHS))
+    levels = [_sines(layers) for layers in body.levels]
+    for at, layers in enumerate(levels):
+        if at + 1 < len(levels):
+            weight, _ = levels[at + 1][0]
+            # What the finer level adds to it is the same for all its points, and enters there.
+            last = weight[: widths[at + 1]], np.zeros(weight.shape[1])
+        else:
+            last = _plain(body.last)
+        _network(block, layers, widths[at], last)
+    return block.whole()
+
+
+def _network(
+    block: Block, layers: Sequence[tuple[Doubles, Doubles]], features: int, last: tuple[Doubles, Doubles]
+) -> None:
+    """Sine `layers`, of which the first reads `features` of a coarser level first, and the product after them."""
+    first, *others = layers
+    _first(block, first[0][features:], first[1])
+    for weight, bias in others:
+        _dense(block, weight, bias)
+    _linear(block, *last)
+
+
+def _face(block: Block, layers: Sequence[tuple[Doubles, Doubles]], last: tuple[Doubles, Doubles]) -> None:
+    """The sine `layers`; the product of the middle one is interpolated, so it must not overflow."""
+    first, *early = layers[:MIDDLE]
+    _first(block, *first)
+    for weight, bias in early:
+        _dense(block, weight, bias)
+    _linear(block, *layers[MIDDLE])
+    for weight, bias in layers[MIDDLE + 1 :]:
+        _dense(block, weight, bias)
+    _linear(block, *last)
+
+
+def _first(block: Block, weight: Doubles, bias: Doubles) -> None:
+    x, y, *pose = _filled(weight, len(weight))
+    block.number(len(x), len(pose))
+    for part in (np.stack(pose), x, y, _filled_bias(bias, -0.25)):
+        block.array(part, "<f4")
+
+
+def _dense(block: Block, weight: Doubles, bias: Doubles) -> None:
+    shift = min(MOST_SHIFT, int(np.floor(np.log2(LARGEST / np.abs(weight).max()))))
+    scaled = np.rint(_filled(weight) * 2.0**shift)
+    block.number(*scaled.shape, MOST_SHIFT - shift)
+    block.array(_interleaved(scaled), "<i2")
+    turns = np.rint(_filled_bias(bias, -0.25) * 2.0**32) + 2**15  # so that cutting to 16 bits rounds
+    block.array(turns.astype(np.int64).astype(np.uint32), "<u4")
+
+
+def _linear(block: Block, weight: Doubles, bias: Doubles) -> None:
+    # No sum can overflow: activations are at most 2**15.
+    weight = _filled(weight)
+    total, largest = np.abs(weight).sum(0), np.abs(weight).max(0)
+    scale = np.minimum((2**16 - len(weight)) / np.maximum(total, 1e-9), LARGEST / np.maximum(largest, 1e-9))
+    scaled = np.rint(weight * scale)
+    block.number(*scaled.shape)
+    block.array(_interleaved(scaled), "<i2")
+    block.array(1 / (scale * 2.0**15), "<f4")
+    block.array(_filled_bias(bias, 0.0), "<f4")
+
+
+def _sines(layers: nn.Module) -> list[tuple[Doubles, Doubles]]:
+    """Weights (inputs, outputs) and biases of all sine layers, in turns, a quarter behind."""
+    found = (_plain(layer.linear) for layer in layers.children() if isinstance(layer, SineLayer))
+    return [(weight * OMEGA / (2 * pi), bias * OMEGA / (2 * pi) - 0.25) for weight, bias in found]
+
+
+def _plain(layer: nn.Conv2d) -> tuple[Doubles, Doubles]:
+    assert layer.bias is not None
+    return layer.weight.detach()[:, :, 0, 0].double().numpy().T, layer.bias.detach().double().numpy()
+
+
+def _interleaved(weight: Doubles) -> Doubles:
+    """(inputs, outputs) as (outputs / 8, inputs / 2, 8, 2): what one instruction multiplies lies side by side."""
+    inputs, outputs = weight.shape
+    return weight.reshape(inputs // 2, 2, outputs // LANES, LANES).transpose(2, 0, 3, 1)
+
+
+def _filled(weight: Doubles, rows: int | None = None) -> Doubles:
+    inputs, outputs = weight.shape
+    filled = np.zeros((rows or _up(inputs, LANES), _up(outputs, LANES)))
+    filled[:inputs, :outputs] = weight
+    return filled
+
+
+def _filled_bias(bias: Doubles, value: float) -> Doubles:
+    return np.pad(bias, (0, _up(len(bias), LANES) - len(bias)), constant_values=value)
+
+
+def _up(count: int, step: int) -> int:
+    return -(-count // step) * step

@@ -1,0 +1,92 @@
+"""Bodies in 16-bit numbers beside the bodies that they are made from."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vivant.avatars.tha.networks import quick
+from vivant.avatars.tha.networks.blocks import Body, BodyConfig, TurningBody, fold
+from vivant.avatars.tha.networks.eyebrow_combiner import EyebrowCombiner, EyebrowCombinerConfig
+from vivant.avatars.tha.networks.quick import QuickBody, QuickTurningBody, QuickUNet, quicken
+from vivant.avatars.tha.networks.unet import UNet, UNetConfig
+from vivant.nn.split_conv import split_convs_work
+
+pytestmark = pytest.mark.skipif(not split_convs_work(), reason="this processor has no 8-bit multiplications")
+
+Network = TypeVar("Network", bound=nn.Module)
+NEAR = 1e-3
+"""Of the largest number of an untrained body, whose norms amplify each layer's error of 1e-4."""
+
+
+def prepared(network: Network) -> Network:
+    """Folded, its zero weights and norms made random."""
+    torch.manual_seed(5)
+    for parameter in network.parameters():
+        if parameter.dim() == 1 or not parameter.any():
+            parameter.data.add_(torch.randn_like(parameter), alpha=0.2 if parameter.dim() == 1 else 0.05)
+    fold(network.eval().requires_grad_(False))
+    return network.to(memory_format=torch.channels_last)
+
+
+def picture(channels: int, size: int = 48) -> Tensor:
+    return torch.randn(1, channels, size, size).contiguous(memory_format=torch.channels_last)
+
+
+def near(found: Tensor, wanted: Tensor) -> None:
+    assert found.shape == wanted.shape
+    assert (found - wanted).abs().max() < NEAR * wanted.abs().max()
+
+
+@torch.inference_mode()
+def test_the_body_of_brows_and_face() -> None:
+    body = prepared(Body(BodyConfig(inputs=4, pose=3, start=64, halvings=2, blocks=3)))
+    fast, given, pose = QuickBody(body), picture(4), torch.rand(1, 3)
+    code = fast.encode(given)
+    near(code, body.encode(given))
+    near(fast.decode(code, pose), body.decode(code, pose))
+    near(fast.decode(code, 1 - pose), body.decode(code, 1 - pose))  # nothing of the code is overwritten
+
+
+@pytest.mark.parametrize("skips", [False, True])
+@torch.inference_mode()
+def test_the_body_of_rotator_and_editor(skips: bool) -> None:
+    body = prepared(TurningBody(BodyConfig(inputs=10, start=64, halvings=2, blocks=2), kernel=7, skips=skips))
+    given = picture(10)
+    before = given.clone()
+    near(QuickTurningBody(body)(given), body(given))
+    assert torch.equal(given, before)
+
+
+@torch.inference_mode()
+def test_the_unet() -> None:
+    """Widths that make groups reach from a feature into its skip, blocks with and without a skip convolution."""
+    unet = prepared(UNet(UNetConfig(channels=32, multipliers=(1, 2, 2), middle=2)))
+    fast, given, pose, rough = QuickUNet(unet), picture(4), torch.randn(1, 6), picture(32)
+    near(fast(given, pose), unet(given, pose))
+    near(fast(given, pose, rough), unet(given, pose, rough))
+
+
+@torch.inference_mode()
+def test_a_network_gets_a_quick_body_where_the_processor_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = prepared(EyebrowCombiner(EyebrowCombinerConfig(channels=32)))
+    network.heads.convs["flow"].weight.data *= 0.02  # or nothing of the picture would remain
+    fast = copy.deepcopy(network)
+    quicken(fast)
+    assert isinstance(fast.body, QuickBody)
+    layers, pose = (picture(4, 32), picture(4, 32)), torch.rand(1, 12)
+    for found, wanted in zip(fast(*layers, pose), network(*layers, pose), strict=True):
+        assert (found - wanted).abs().mean() < NEAR
+    monkeypatch.setattr(quick, "split_convs_work", lambda: False)
+    quicken(network)
+    assert isinstance(network.body, Body)
+
+
+def test_separable_networks_stay_as_they_are() -> None:
+    network = EyebrowCombiner(EyebrowCombinerConfig(channels=32, separable=True))
+    quicken(network)
+    assert isinstance(network.body, Body)

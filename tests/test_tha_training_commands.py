@@ -1,0 +1,60 @@
+"""vivant train tha from the command line: pairs, a few steps of a stage, the packaged poser's network, plain errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vivant.cli import main
+
+pytest.importorskip("skia", reason="puppets need vivant[train]", exc_type=ImportError)
+
+
+def test_puppets_become_pairs_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "tha", "--prepare", str(tmp_path / "pairs"), "--puppets", "2", "--poses", "2", "--json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"event": "result", "examples": 4}
+    pictures = sorted((tmp_path / "pairs").rglob("*.png"))
+    assert len(pictures) == 4
+    times = [picture.stat().st_mtime_ns for picture in pictures]
+    assert main(command) == 0
+    assert [picture.stat().st_mtime_ns for picture in pictures] == times
+
+
+def test_the_packaged_posers_network_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vivant.training.tha import finder_training
+
+    monkeypatch.setattr(finder_training, "mean_error", lambda *_: 2.5)
+    output = tmp_path / "finder.safetensors"
+    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1"]) == 0
+    assert "2.50 pixels" in capsys.readouterr().out
+    assert 1e6 < output.stat().st_size < 24e6
+    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1"]) == 0
+    assert "at its end already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--prepare", "FOLDER"], "--puppets N"),
+        (["--prepare", "FOLDER", "--puppets", "1", "--from", "FOLDER"], "--puppets N"),
+        (["--prepare", "FOLDER", "--puppets", "0"], "between 1 and"),
+        (["--prepare", "FOLDER", "--from", "FOLDER"], "no .vrm"),
+        ([], "say where"),
+        (["FOLDER", "-o", "FOLDER/work"], "holds no pairs"),
+        (["-o", "FOLDER/work", "--vgg", "FOLDER/vgg.pth"], "cannot be read"),
+        (["-o", "FOLDER/work", "--examples", "3"], "give one step"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_mistakes_are_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["train", "tha", *(one.replace("FOLDER", str(tmp_path)) for one in arguments)]) != 0
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said in last
+    assert last.startswith("vivant: error:")
