@@ -16,7 +16,10 @@ from vivant.cli import OVERVIEW, parse
 from vivant.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAPERS = ("README.md", "docs/cli.md", "docs/speech.md", "docs/architecture.md", "CONTRIBUTING.md", "examples/README.md")
+PAPERS = (
+    *("README.md", "CONTRIBUTING.md", "examples/README.md"),
+    *(f"docs/{name}.md" for name in ("cli", "speech", "characters", "live", "architecture")),
+)
 
 
 def blocks(paper: str, language: str) -> list[str]:
