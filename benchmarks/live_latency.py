@@ -5,7 +5,8 @@ time from the moment before a packet is sent until a picture drawn from it (or f
 it, here a viewer of the page that asks for frame after frame, is its latency. "age" adds what the plain
 figure leaves out: packets that were skipped because a newer one came count until the newer one was shown.
 
-PICTURE is a portrait or a character (girl.vivant, or a folder); without one scikit-image's astronaut is drawn.
+PICTURE is a portrait, whose face is drawn 512 pixels high, or a character (girl.vivant, or a folder), drawn whole;
+without one scikit-image's astronaut is drawn.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import cv2
 import numpy as np
 
 from vivant.animation import PictureSettings
+from vivant.avatars.tha.tha import is_character
 from vivant.bench import bench_picture
 from vivant.live_commands import DriverOptions, LiveOptions, ShowOptions, open_draw
 from vivant.media.browser import Browser
@@ -51,7 +53,8 @@ def main() -> None:
 
 
 def _options(path: Path) -> LiveOptions:
-    return LiveOptions(path, DriverOptions(), ShowOptions(), PictureSettings("face", 512))
+    look = PictureSettings() if is_character(path) else PictureSettings("face", 512)
+    return LiveOptions(path, DriverOptions(), ShowOptions(), look)
 
 
 def _portrait() -> Draw:

@@ -21,8 +21,12 @@ def numbers(*shape: int, seed: int = 0) -> Floats:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def bits(values: Floats) -> NDArray[np.uint16]:
-    return np.asarray(torch.from_numpy(values).bfloat16().view(torch.uint16).numpy())
+def bits(values: Floats) -> NDArray[np.uint32]:
+    return np.asarray(torch.from_numpy(values).bfloat16().view(torch.uint32).numpy())
+
+
+def values(pairs: NDArray[np.uint32]) -> Floats:
+    return np.asarray(torch.from_numpy(pairs).view(torch.bfloat16).float().numpy())
 
 
 def test_the_sine_is_exact_to_float32_over_many_turns() -> None:
@@ -37,21 +41,22 @@ def test_the_sine_is_exact_to_float32_over_many_turns() -> None:
 def test_bfloat16_waves_are_the_float32_ones_rounded() -> None:
     z, bias = numbers(50, 32), numbers(32, seed=1)
     halves = bits(z)
-    exact = torch.from_numpy(halves.copy()).view(torch.bfloat16).float().numpy()
+    exact = values(halves)
     kernels.wave(exact, bias)
     wide = np.empty_like(exact)
     kernels.wave_out(halves, bias, wide)
     np.testing.assert_array_equal(wide, exact)
     kernels.wave_half(halves, bias)
-    np.testing.assert_allclose(torch.from_numpy(halves).view(torch.bfloat16).float(), exact, atol=2**-8)
+    np.testing.assert_allclose(values(halves), exact, atol=2**-8)
 
 
 @pytest.mark.parametrize(("coarse", "size"), [(1, 16), (8, 16), (8, 32), (16, 16)])
 def test_lift_is_linear_enlargement_position_and_sine(coarse: int, size: int) -> None:
     grid, axes, points = numbers(coarse, coarse, 32), numbers(3, 32, seed=1), pixels(size)
-    out, half = np.empty((len(points), 32), np.float32), np.empty((len(points), 32), np.uint16)
+    out, half = np.empty((len(points), 32), np.float32), np.empty((len(points), 16), np.uint32)
+    kernels.lift_half(bits(grid), points, size, axes, half)
+    grid = values(bits(grid))
     kernels.lift(grid, points, size, axes, out)
-    kernels.lift_half(grid, points, size, axes, half)
     given = torch.from_numpy(grid).permute(2, 0, 1)[None]
     larger = F.interpolate(given, size=(size, size), mode="bilinear")[0].permute(1, 2, 0)
     axis = pixel_centres(size, torch.zeros(1))
@@ -59,7 +64,7 @@ def test_lift_is_linear_enlargement_position_and_sine(coarse: int, size: int) ->
     phase = larger + x[..., None] * torch.from_numpy(axes[0]) + y[..., None] * torch.from_numpy(axes[1])
     wanted = torch.cos(2 * torch.pi * (phase + torch.from_numpy(axes[2]))).reshape(-1, 32)
     np.testing.assert_allclose(out, wanted, atol=1e-5)
-    np.testing.assert_allclose(torch.from_numpy(half).view(torch.bfloat16).float(), wanted, atol=5e-3)
+    np.testing.assert_allclose(values(half), wanted, atol=5e-3)
 
 
 def test_wave_at_is_what_lift_does_with_a_grid_of_the_same_size() -> None:
@@ -71,7 +76,7 @@ def test_wave_at_is_what_lift_does_with_a_grid_of_the_same_size() -> None:
     np.testing.assert_allclose(z, wanted, atol=1e-6)
     kernels.wave_at_half(halves, points, 16, axes)
     # A phase of up to four turns is rounded to a 256th of itself.
-    off = np.abs(torch.from_numpy(halves).view(torch.bfloat16).float().numpy() - wanted)
+    off = np.abs(values(halves) - wanted)
     assert off.mean() < 0.02
 
 
@@ -145,3 +150,35 @@ def test_place_and_list_pixels_are_inverse_to_reading() -> None:
     kernels.place(values, points, out)
     np.testing.assert_array_equal(out[points[:, 0], points[:, 1]], values)
     np.testing.assert_array_equal(out.any(2), mask.repeat(2, 0).repeat(2, 1))
+
+
+def test_interpolate_is_widen_blend_and_paint_of_the_cells_of_its_rows() -> None:
+    motion, image = numbers(16, 16, 8) * np.float32(0.2), np.abs(numbers(32, 32, 4, seed=1)) - 1
+    kinds = np.random.default_rng(2).integers(0, 3, (16, 16)).astype(np.uint8)
+    found, wanted = np.zeros((2, 32, 32, 4), np.uint8)
+    kernels.interpolate(motion, kinds, (4, 12), image, light_table(), True, found)
+    points = pixels(32)
+    points = points[(kinds.repeat(2, 0).repeat(2, 1) == 1).ravel() & (points[:, 0] >= 8) & (points[:, 0] < 24)]
+    wide, colours = np.empty((len(points), 8), np.float32), np.empty((len(points), 4), np.float32)
+    kernels.widen(motion, points, 32, wide)
+    kernels.blend(image, wide, points, colours)
+    kernels.paint(colours, points, light_table(), True, wanted)
+    assert found.any()
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_tiles_are_shown_where_the_motion_brings_something_or_new_pixels_are() -> None:
+    solid, still = np.zeros((16, 16), np.bool_), np.zeros((8, 8, 8), np.float32)
+    solid[:, 8:] = True
+    found = np.empty_like(solid)
+    kernels.find_shown(still, solid, found)
+    np.testing.assert_array_equal(found, solid)
+    moved = still.copy()
+    moved[..., 0] = 0.5  # a quarter of the picture: each tile shows what lies four further right
+    kernels.find_shown(moved, solid, found)
+    np.testing.assert_array_equal(found, np.arange(16) >= np.full((16, 1), 4))
+    new = still.copy()
+    new[2, 2, 2] = 1
+    kernels.find_shown(new, solid, found)
+    assert found[4:6, 4:6].all()
+    assert not found[8:, :8].any()

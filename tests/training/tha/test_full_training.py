@@ -77,8 +77,8 @@ def test_the_upscaler_goes_through_its_three_phases(small: Path, monkeypatch: py
 
     monkeypatch.setattr(stages, "draw_whole", spy)
     monkeypatch.setattr(full_training, "judge", lambda *_: 0.0)
-    list(train_stage(Squares(), small / "up", TeacherSettings("upscaler", examples=37, batch=12)))
-    assert seen == [False, False, True]  # of 37 examples one is of the first phase, 18 of the second
+    list(train_stage(Squares(), small / "up", TeacherSettings("upscaler", examples=21, batch=7)))
+    assert seen == [False, False, True]  # of 37 parts one is of the first phase, 18 of the second
 
 
 def test_an_interrupted_training_ends_like_one_that_was_not(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 Phases are in turns and a quarter behind, so that a sine costs one rounding and five multiplications:
 sin(z) = cos(2 pi u) with u = z / 2 pi - 1/4, and the cosine depends on u's distance to the nearest integer alone.
-Activations are (points, channels), contiguous. A bfloat16 is given as its bits in a uint16.
+Activations are (points, channels), contiguous. Two bfloat16 of neighbouring channels are given as one uint32, the
+first in its low half: so every lane of a vector keeps its width, and nothing is shuffled.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Halves = NDArray[np.uint16]
+Pairs = NDArray[np.uint32]
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 
@@ -23,6 +24,9 @@ Bytes = NDArray[np.uint8]
 S1, S3, S5, S7, S9 = (
     np.float32(c) for c in (6.283185273786336, -41.341677477, 81.602231171, -76.574990484, 39.710904943)
 )
+# The same to 7e-5, which bfloat16 rounds away.
+R1, R3, R5 = (np.float32(c) for c in (6.28126751, -41.09442052, 73.57476588))
+HIGH, SHIFT, ROUND = np.uint32(0xFFFF0000), np.uint32(16), np.uint32(0x8000)
 QUARTER, HALF, ONE, TWO = np.float32(0.25), np.float32(0.5), np.float32(1), np.float32(2)
 PIXELS = np.float32(256)
 """A flow of 1 in pixels of the drawing."""
@@ -48,20 +52,31 @@ def _sine(turns: Any) -> Any:
     return t * (S1 + s * (S3 + s * (S5 + s * (S7 + s * S9))))
 
 
-def _widened(bits: Any) -> Any:
-    return np.uint32(np.uint32(bits) << np.uint32(16)).view(np.float32)
+def _rough(turns: Any) -> Any:
+    t = QUARTER - abs(turns - np.rint(turns))
+    s = t * t
+    return np.float32(t * (R1 + s * (R3 + s * R5)))
 
 
-def _halved(value: Any) -> Any:
-    bits = np.float32(value).view(np.uint32)
-    return np.uint16(np.uint32(bits + np.uint32(0x8000)) >> np.uint32(16))
+def _first(pair: Any) -> Any:
+    return np.uint32(pair << SHIFT).view(np.float32)
+
+
+def _second(pair: Any) -> Any:
+    return np.uint32(pair & HIGH).view(np.float32)
+
+
+def _pair(first: Any, second: Any) -> Any:
+    low = np.uint32(np.float32(first).view(np.uint32) + ROUND) >> SHIFT
+    return np.uint32(low | (np.uint32(np.float32(second).view(np.uint32) + ROUND) & HIGH))
 
 
 def _centre(place: Any, size: Any) -> Any:
     return (TWO * np.float32(place) + ONE) / np.float32(size) - ONE
 
 
-sine, widened, halved, centre = compiled(_sine), compiled(_widened), compiled(_halved), compiled(_centre)
+sine, rough, centre = compiled(_sine), compiled(_rough), compiled(_centre)
+first, second, pair = compiled(_first), compiled(_second), compiled(_pair)
 
 
 def _wave(z: Floats, bias: Floats) -> None:
@@ -70,16 +85,18 @@ def _wave(z: Floats, bias: Floats) -> None:
             z[n, c] = sine(z[n, c] + bias[c])
 
 
-def _wave_half(z: Halves, bias: Floats) -> None:
+def _wave_half(z: Pairs, bias: Floats) -> None:
+    even, odd = bias[::2].copy(), bias[1::2].copy()
     for n in range(z.shape[0]):
         for c in range(z.shape[1]):
-            z[n, c] = halved(sine(widened(z[n, c]) + bias[c]))
+            z[n, c] = pair(rough(first(z[n, c]) + even[c]), rough(second(z[n, c]) + odd[c]))
 
 
-def _wave_out(z: Halves, bias: Floats, out: Floats) -> None:
+def _wave_out(z: Pairs, bias: Floats, out: Floats) -> None:
+    even, odd = bias[::2].copy(), bias[1::2].copy()
     for n in range(z.shape[0]):
         for c in range(z.shape[1]):
-            out[n, c] = sine(widened(z[n, c]) + bias[c])
+            out[n, 2 * c], out[n, 2 * c + 1] = sine(first(z[n, c]) + even[c]), sine(second(z[n, c]) + odd[c])
 
 
 def _wave_at(z: Floats, points: Ints, size: int, axes: Floats) -> None:
@@ -89,23 +106,26 @@ def _wave_at(z: Floats, points: Ints, size: int, axes: Floats) -> None:
             z[n, c] = sine(z[n, c] + x * axes[0, c] + y * axes[1, c] + axes[2, c])
 
 
-def _wave_at_half(z: Halves, points: Ints, size: int, axes: Floats) -> None:
+def _wave_at_half(z: Pairs, points: Ints, size: int, axes: Floats) -> None:
+    even, odd = axes[:, ::2].copy(), axes[:, 1::2].copy()
     for n in range(points.shape[0]):
         y, x = centre(points[n, 0], size), centre(points[n, 1], size)
         for c in range(z.shape[1]):
-            z[n, c] = halved(sine(widened(z[n, c]) + x * axes[0, c] + y * axes[1, c] + axes[2, c]))
+            a = first(z[n, c]) + x * even[0, c] + y * even[1, c] + even[2, c]
+            b = second(z[n, c]) + x * odd[0, c] + y * odd[1, c] + odd[2, c]
+            z[n, c] = pair(rough(a), rough(b))
 
 
 wave = compiled(_wave)
 """Sine of `z` (N, C) plus `bias` (C,), in place."""
 wave_half = compiled(_wave_half)
-"""The same in bfloat16."""
+"""The same of pairs."""
 wave_out = compiled(_wave_out)
-"""The same from bfloat16 to float32 `out`."""
+"""The same from pairs to float32 `out`."""
 wave_at = compiled(_wave_at)
 """Sine of `z` (N or more, C) plus what `axes` gives at `points` (N, 2), see `lift`, in place."""
 wave_at_half = compiled(_wave_at_half)
-"""The same in bfloat16."""
+"""The same of pairs."""
 
 
 def _mix(x: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
@@ -146,8 +166,9 @@ def _lift(grid: Floats, points: Ints, size: int, axes: Floats, out: Floats) -> N
             out[n, k] = sine(z + axes[2, k])
 
 
-def _lift_half(grid: Floats, points: Ints, size: int, axes: Floats, out: Halves) -> None:
+def _lift_half(grid: Pairs, points: Ints, size: int, axes: Floats, out: Pairs) -> None:
     height, width, channels = grid.shape
+    even, odd = axes[:, ::2].copy(), axes[:, 1::2].copy()
     for n in range(points.shape[0]):
         row, column = points[n, 0], points[n, 1]
         top, bottom, v = corners(row, size, height)
@@ -155,9 +176,12 @@ def _lift_half(grid: Floats, points: Ints, size: int, axes: Floats, out: Halves)
         y, x = centre(row, size), centre(column, size)
         a, b, c, d = (ONE - v) * (ONE - u), (ONE - v) * u, v * (ONE - u), v * u
         for k in range(channels):
-            smooth = a * grid[top, left, k] + b * grid[top, right, k] + c * grid[bottom, left, k]
-            z = smooth + d * grid[bottom, right, k] + x * axes[0, k] + y * axes[1, k]
-            out[n, k] = halved(sine(z + axes[2, k]))
+            p, q, r, s = grid[top, left, k], grid[top, right, k], grid[bottom, left, k], grid[bottom, right, k]
+            one = a * first(p) + b * first(q) + c * first(r) + d * first(s)
+            two = a * second(p) + b * second(q) + c * second(r) + d * second(s)
+            one += x * even[0, k] + y * even[1, k] + even[2, k]
+            two += x * odd[0, k] + y * odd[1, k] + odd[2, k]
+            out[n, k] = pair(rough(one), rough(two))
 
 
 lift = compiled(_lift)
@@ -167,27 +191,18 @@ lift = compiled(_lift)
 are the weights of x and y in -1..1, and what is the same everywhere.
 """
 lift_half = compiled(_lift_half)
-"""The same to bfloat16."""
+"""The same of pairs."""
 
 
-def _place(values: Floats, points: Ints, out: Floats) -> None:
+def _place(values: NDArray[Any], points: Ints, out: NDArray[Any]) -> None:
     for n in range(points.shape[0]):
         to = out[points[n, 0], points[n, 1]]
         for k in range(to.shape[0]):
             to[k] = values[n, k]
 
 
-def _place_half(values: Halves, points: Ints, out: Floats) -> None:
-    for n in range(points.shape[0]):
-        to = out[points[n, 0], points[n, 1]]
-        for k in range(to.shape[0]):
-            to[k] = widened(values[n, k])
-
-
 place = compiled(_place)
 """`values` (N or more, C or more) to their `points` (N, 2) of `out` (S, S, C)."""
-place_half = compiled(_place_half)
-"""The same from bfloat16."""
 
 
 def _sampled(image: Floats, x: Any, y: Any, channel: Any) -> Any:
@@ -215,7 +230,9 @@ def _blend(image: Floats, motion: Floats, points: Ints, out: Floats) -> None:
 
 
 blend = compiled(_blend)
-"""`image` (S, S, 4) moved by `motion` (N, 7 or more: flow, alpha, colour) at `points` (N, 2), to `out` (N, 4)."""
+"""`image` (S, S, 4) moved by `motion` (N, 7 or more: flow, alpha, colour) at `points` (N, 2), to `out` (N, 4).
+
+`motion` and `out` may be longer."""
 
 
 def _judge(motion: Floats, mask: Bytes, detail: Floats, error: Any, rows: Any, kinds: Bytes) -> None:
@@ -285,6 +302,26 @@ widen = compiled(_widen)
 """`motion` (S, S, 8) read linearly at `points` (N, 2) of a picture of `size`, to `out` (N, 8)."""
 
 
+def _find_shown(coarse: Floats, solid: NDArray[np.bool_], found: NDArray[np.bool_]) -> None:
+    count, size = coarse.shape[0], found.shape[0]
+    side, last = np.float32(size), np.float32(size - 1)
+    for row in range(size):
+        top, bottom, v = corners(row, size, count)
+        for column in range(size):
+            left, right, u = corners(column, size, count)
+            a, b, c, d = (ONE - v) * (ONE - u), (ONE - v) * u, v * (ONE - u), v * u
+            p, q, r, s = coarse[top, left], coarse[top, right], coarse[bottom, left], coarse[bottom, right]
+            alpha = a * p[2] + b * q[2] + c * r[2] + d * s[2]
+            x = np.float32(column) + HALF + (a * p[0] + b * q[0] + c * r[0] + d * s[0]) * side * HALF
+            y = np.float32(row) + HALF + (a * p[1] + b * q[1] + c * r[1] + d * s[1]) * side * HALF
+            source = solid[int(min(max(y, np.float32(0)), last)), int(min(max(x, np.float32(0)), last))]
+            found[row, column] = source or abs(alpha) > FAINT
+
+
+find_shown = compiled(_find_shown)
+"""Whether tiles show something `solid` (T, T) or new pixels by the motion `coarse` (S, S, 8), to `found` (T, T)."""
+
+
 def _paint(colours: Floats, points: Ints, table: Bytes, straight: bool, out: Bytes) -> None:
     last = np.float32(LEVELS)
     for n in range(points.shape[0]):
@@ -300,7 +337,34 @@ def _paint(colours: Floats, points: Ints, table: Bytes, straight: bool, out: Byt
 
 
 paint = compiled(_paint)
-"""Network `colours` (N, 4) as bytes in `out` (H, W, 4) at `points`, through the `table` (LEVELS + 1,) of light.
+"""Network `colours` (N or more, 4) as bytes in `out` (H, W, 4) at `points`, through the `table` (LEVELS + 1,) of light.
 
 `straight` divides by alpha, as `picture.picture_of_tensor` does.
+"""
+
+
+def _interpolate(
+    motion: Floats, kinds: Bytes, rows: Any, image: Floats, table: Bytes, straight: bool, out: Bytes
+) -> None:
+    size = out.shape[0]
+    side = size // kinds.shape[0]
+    points = np.empty((size * side, 2), np.int32)
+    values = np.empty((size * side, 8), np.float32)
+    colours = np.empty((size * side, 4), np.float32)
+    for row in range(rows[0], rows[1]):
+        n = 0
+        for y in range(side):
+            for column in range(size):
+                if kinds[row, column // side] == 1:
+                    points[n, 0], points[n, 1] = row * side + y, column
+                    n += 1
+        widen(motion, points[:n], size, values)
+        blend(image, values, points[:n], colours)
+        paint(colours, points[:n], table, straight, out)
+
+
+interpolate = compiled(_interpolate)
+"""Draw the cells of `kinds` (S, S) that are 1, from and up to two `rows`, by their `motion` (S, S, 8) read linearly.
+
+See `blend` and `paint` for the rest.
 """

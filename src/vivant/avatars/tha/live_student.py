@@ -11,7 +11,7 @@ frame is drawn afresh, so none depends on an earlier one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from threading import Lock
 from typing import TypeVar
@@ -25,7 +25,18 @@ from vivant.avatars.tha.character import Character
 from vivant.avatars.tha.networks.body_student import WIDTHS
 from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS, FACE_SIZE
 from vivant.avatars.tha.pose import pose_of
-from vivant.avatars.tha.siren import Crew, Sweep, Task, colours, face_points, features, fold_last, fold_level, pixels
+from vivant.avatars.tha.siren import (
+    Crew,
+    Scratch,
+    Sweep,
+    Task,
+    colours,
+    face_points,
+    features,
+    fold_last,
+    fold_level,
+    pixels,
+)
 from vivant.avatars.tha.student import SIZE, Show, light_of, light_table
 
 Bytes = NDArray[np.uint8]
@@ -52,8 +63,8 @@ FACES: tuple[dict[str, float], ...] = (
 """Expressions that show where the face may have contrasts."""
 FACE_DETAIL = np.float32(0.25)
 """The least contrast that is expected anywhere in the face: others may put it where none of FACES has any."""
-STEP = 8192
-"""Points of a block where nothing but colours is computed."""
+BANDS = 8
+"""Parts of a picture that threads share where no network runs."""
 
 
 class LiveStudent:
@@ -66,7 +77,7 @@ class LiveStudent:
         face, body = character.networks()
         smooth = torch.bfloat16 if (half_pays() if half is None else half) else torch.float32
         self._straight = not official
-        self._crew = Crew(cores)
+        self._crew, self._scratch = Crew(cores), Scratch()
         kinds = [*[smooth] * (len(face.layers) - FACE_HALF - 1), torch.float32]
         self._face = (
             fold_level(face.layers[:FACE_HALF], 0, [smooth] * FACE_HALF),
@@ -78,10 +89,14 @@ class LiveStudent:
         self._levels = [fold_level(*parts, smooth) for parts in zip(body.levels, coarser, types, strict=True)]
         self._last = fold_last(body.last)
         self._lock = Lock()
-        self._buffers: dict[tuple[str, int], Floats] = {}
+        # Memory that is the same for every frame; what is not drawn there is left over from others, and not read.
+        self._face_grid = self._face[1].grid(FACE_SIZE // 2)
+        self._grids = {size: level.grid(size) for size, level in zip(ERRORS, self._levels[1:], strict=True)}
+        self._motions = {size: np.empty((size, size, 8), np.float32) for size in (COARSE, *ERRORS)}
         # The face in it is drawn anew for every frame.
         self._picture = light_of(character)
         self._detail = self._greatest_detail()
+        self._solid = grown(self._detail > 0)
 
     def draw(self, pose: Floats) -> Bytes:
         """The character in `pose` (45,): (512, 512, 4) RGBA, sRGB, straight alpha. One frame at a time is drawn."""
@@ -89,39 +104,44 @@ class LiveStudent:
             return self._draw(np.asarray(pose, np.float32))
 
     def _draw(self, pose: Floats) -> Bytes:
-        mask, grid = self._started(pose), None
+        axes, (face, finer_face) = [level.axes(pose) for level in self._levels], self._face_tasks(pose)
         out = np.zeros((SIZE, SIZE, 4), np.uint8)
         show = Show(self._picture, self._last, light_table(), self._straight, out)
-        smooth: list[Callable[[], None]] = []
+        mask, grid = self._shown(axes, face), None
+        more = [*finer_face]  # what of the frame may be drawn beside the next sweep
+        smooth: list[Task] = []
         for first, size in enumerate(ERRORS):
-            kept = self._buffer(f"level {first}", size, len(self._levels[first + 1].bias))
+            kept = self._grids[size]
             rough, around = self._motion(size), pixels_of(grown(mask), size)
-            sweep = Sweep(self._levels[first:], size, pose, kept)
-            self._crew.run(sweep.tasks(grid, around, colours(self._last, around, rough)))
-            kinds = self._judged(rough, mask)
-            points = pixels_of(kinds, SIZE)
-            smooth += (partial(show.interpolated, rough, points[at : at + STEP]) for at in range(0, len(points), STEP))
+            sweep = Sweep(self._levels[first:], size, axes[first:], self._scratch, kept)
+            self._crew.run([*sweep.tasks(grid, around, colours(self._last, around, rough)), *more])
+            kinds, more = self._judged(rough, mask), []
+            smooth += (partial(show.interpolated, rough, kinds, band) for band in bands(size))
             mask, grid = (kinds == 2).repeat(2, 0).repeat(2, 1), kept
         points = pixels_of(mask, SIZE)
-        self._crew.run([*Sweep(self._levels[-1:], SIZE, pose).tasks(grid, points, show.sink(points)), *smooth])
+        sweep = Sweep(self._levels[-1:], SIZE, axes[-1:], self._scratch)
+        self._crew.run([*sweep.tasks(grid, points, show.sink(points)), *smooth])
         return out
 
-    def _started(self, pose: Floats) -> Mask:
-        """Draw the face, and find out which tiles may show something."""
-        first, then = self._face_tasks(pose)
+    def _shown(self, axes: list[Floats], others: Iterable[Task]) -> Mask:
+        """Which tiles may show something; does `others` as well."""
         rough, points = self._motion(COARSE), pixels(COARSE)
-        body = Sweep(self._levels, COARSE, pose).tasks(None, points, colours(self._last, points, rough))
-        self._crew.run([*first, *body])
-        mask: Mask = self._crew.run([partial(shown, self._detail > 0, rough), *then])[0]
-        return mask
+        sweep = Sweep(self._levels, COARSE, axes, self._scratch)
+        self._crew.run([*others, *sweep.tasks(None, points, colours(self._last, points, rough))])
+        return shown(self._solid, rough)
 
     def _face_tasks(self, pose: Floats) -> tuple[Iterator[Task], Iterator[Task]]:
         """What draws the face: the second ones need all of the first ones."""
         (coarse, fine), size = self._face, FACE_SIZE // 2
-        grid, points = self._buffer("face", size, len(fine.bias)), pixels(size)
-        first = Sweep([coarse], size, pose).tasks(None, points, features(fine, points, grid))
-        sink = colours(self._face_last, face_points(), self._picture)
-        return first, Sweep([fine], FACE_SIZE, pose).tasks(grid, pixels(FACE_SIZE), sink)
+        grid, points = self._face_grid, pixels(size)
+        sweeps = (
+            Sweep([level], side, [level.axes(pose)], self._scratch)
+            for level, side in ((coarse, size), (fine, FACE_SIZE))
+        )
+        first = next(sweeps).tasks(None, points, features(fine, points, grid))
+        return first, next(sweeps).tasks(
+            grid, pixels(FACE_SIZE), colours(self._face_last, face_points(), self._picture)
+        )
 
     def _greatest_detail(self) -> Floats:
         """`detail_of` the drawing, the greatest of some expressions."""
@@ -135,7 +155,7 @@ class LiveStudent:
         return found
 
     def _motion(self, size: int) -> Floats:
-        out = self._buffer("motion", size, 8)
+        out = self._motions[size]
         out[:] = 0  # cells at the rim of what is drawn look at their neighbours
         return out
 
@@ -143,16 +163,9 @@ class LiveStudent:
         """How each cell in `mask` is to be drawn, see `kernels.judge`; of the coarser ones, as the worst neighbour."""
         size = len(rough)
         kinds = np.empty((size, size), np.uint8)
-        bands = [(at, at + size // 8) for at in range(0, size, size // 8)]
         error = ERRORS[size]
-        self._crew.run([partial(kernels.judge, rough, mask, self._detail, error, band, kinds) for band in bands])
+        self._crew.run([partial(kernels.judge, rough, mask, self._detail, error, band, kinds) for band in bands(size)])
         return grown(kinds) * mask if size == min(ERRORS) else kinds
-
-    def _buffer(self, name: str, size: int, channels: int) -> Floats:
-        """Memory that is the same for every frame; what is not drawn there is left over from others, and not read."""
-        if (name, size) not in self._buffers:
-            self._buffers[name, size] = np.zeros((size, size, channels), np.float32)
-        return self._buffers[name, size]
 
 
 def detail_of(image: Floats) -> Floats:
@@ -167,13 +180,18 @@ def detail_of(image: Floats) -> Floats:
 
 
 def shown(solid: Mask, coarse: Floats) -> Mask:
-    """(TILES, TILES) whether a tile may show something; `coarse` (COARSE, COARSE, 8) is the motion."""
-    motion = np.empty((TILES * TILES, 8), np.float32)
-    kernels.widen(coarse, pixels(TILES), TILES, motion)
-    places = (pixels(TILES) + np.float32(0.5)) + motion[:, 1::-1] * np.float32(TILES / 2)
-    source = np.clip(places, 0, TILES - 1).astype(int)
-    drawn = grown(solid)[source[:, 0], source[:, 1]] | (np.abs(motion[:, 2]) > kernels.FAINT)
-    return np.asarray(drawn.reshape(TILES, TILES))
+    """(TILES, TILES) whether a tile may show something; `coarse` (COARSE, COARSE, 8) is the motion.
+
+    `solid` (TILES, TILES): where the drawing and the tiles around it are not transparent.
+    """
+    found = np.empty((TILES, TILES), np.bool_)
+    kernels.find_shown(coarse, solid, found)
+    return found
+
+
+def bands(size: int) -> list[tuple[int, int]]:
+    """Rows of a picture of `size` from and up to, shared out among threads."""
+    return [(at, at + size // BANDS) for at in range(0, size, size // BANDS)]
 
 
 T = TypeVar("T", bound=np.generic)

@@ -8,12 +8,13 @@ level are multiplied before they are enlarged, which is the same as after and a 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache, partial
 from math import pi
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,16 +33,57 @@ from vivant.nn.threads import one_thread
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
-Sink = Callable[[slice, Tensor], object]
+Memory = NDArray[Any]
+"""Numbers as kernels take them: float32, or pairs of bfloat16, see `kernels`."""
+Sink = Callable[[slice, "Block"], object]
 """Takes the activations (n, C) of the points in a slice."""
 Task = Callable[[], Any]
 
 LANES = 32
 """Widths are filled up to a multiple of this, so that no loop has a remainder."""
-BLOCK_BYTES = 2**20
-"""What the activations of one block may take: half of a core's cache."""
+BLOCK_BYTES = 2**21
+"""What the activations of one block may take in float32: half of a core's cache. Smaller blocks wait for each other."""
 ROWS = 256
 """Points of a block are a multiple of this."""
+
+
+class Scratch(threading.local):
+    """Memory for activations, of each thread its own, which every block uses again."""
+
+    def __init__(self) -> None:
+        self._bytes = [torch.empty(0, dtype=torch.uint8)] * 2
+        self._blocks: dict[tuple[int, int, int, torch.dtype], Block] = {}
+
+    def block(self, half: int, rows: int, width: int, kind: torch.dtype) -> Block:
+        """Room for (rows, width) activations in one of the two halves."""
+        key = (half, rows, width, kind)
+        if key not in self._blocks:
+            count = rows * width * kind.itemsize
+            if len(self._bytes[half]) < count:
+                self._bytes[half], self._blocks = torch.empty(max(count, BLOCK_BYTES), dtype=torch.uint8), {}
+            x = self._bytes[half][:count].view(kind).view(rows, width)
+            self._blocks[key] = Block(x, _memory(x), self, half)
+        return self._blocks[key]
+
+
+class Block(NamedTuple):
+    """Activations (n, C) in a thread's memory."""
+
+    x: Tensor
+    memory: Memory
+    """The same numbers for a kernel."""
+    scratch: Scratch
+    half: int
+
+    def times(self, weight: Tensor) -> Block:
+        """The product with `weight` (C, next C)."""
+        out = self.other(weight.shape[1], weight.dtype)
+        torch.mm(self.x, weight, out=out.x)
+        return out
+
+    def other(self, width: int, kind: torch.dtype) -> Block:
+        """Room for as many points in the half that these activations do not lie in."""
+        return self.scratch.block(1 - self.half, len(self.x), width, kind)
 
 
 @dataclass(frozen=True)
@@ -73,15 +115,20 @@ class Level:
         """Of the activations after each layer."""
         return (*(weight.dtype for weight in self.weights), self.end)
 
-    def deepen(self, x: Tensor) -> Tensor:
+    def grid(self, size: int) -> Memory:
+        """Room (S, S, C) for what the coarser level gives, as `kernels.lift` reads it."""
+        return _memory(torch.zeros(size * size, len(self.bias), dtype=self.types[0])).reshape(size, size, -1)
+
+    def deepen(self, x: Block) -> Block:
         """The last activations (n, C) of the first ones, which may be overwritten."""
         for weight, bias, following in zip(self.weights, self.biases, self.types[1:], strict=True):
-            x = _waved(torch.mm(x, weight), bias, following)
+            x = _waved(x.times(weight), bias, following)
         return x
 
     def axes(self, pose: Floats) -> Floats:
         """(3, C): the weights of x and y, and what is the same at every point for `pose` (45,)."""
-        return np.vstack([self.position, self.bias + pose[: len(self.pose)] @ self.pose])
+        # A product by @ would wake the threads of BLAS, which then keep a core busy for as long as a frame takes.
+        return np.vstack([self.position, self.bias + np.einsum("p,pc->c", pose[: len(self.pose)], self.pose)])
 
 
 def fold_level(
@@ -120,10 +167,10 @@ class Last:
     bias: Floats
     """(values,)"""
 
-    def __call__(self, x: Tensor, part: slice) -> Floats:
+    def __call__(self, x: Block, part: slice) -> Floats:
         """Values (n, 8) of as many of the activations `x` as there are points in `part`."""
         out = np.empty((part.stop - part.start, 8), np.float32)
-        kernels.mix(x.numpy(), self.weight, self.bias, out)
+        kernels.mix(x.memory, self.weight, self.bias, out)
         return out
 
 
@@ -158,9 +205,9 @@ def _up(count: int) -> int:
     return -(-count // LANES) * LANES
 
 
-def features(finer: Level, points: Ints, out: Floats) -> Sink:
+def features(finer: Level, points: Ints, out: Memory) -> Sink:
     """Puts what a level gives the `finer` one, through its first weights, to `points` (N, 2) of `out` (S, S, C)."""
-    return lambda part, x: _keep(torch.mm(x, _entry(finer)), points[part], out)
+    return lambda part, x: kernels.place(x.times(_entry(finer)).memory, points[part], out)
 
 
 def colours(last: Last, points: Ints, out: Floats) -> Sink:
@@ -187,47 +234,49 @@ class Sweep:
     levels: Sequence[Level]
     size: int
     """Pixels of a side of the picture that the points are in."""
-    pose: Floats
-    """(45,)"""
-    keep: Floats | None = None
-    """(S, S, C): where the first level's features go, if a later sweep reads them."""
+    axes: Sequence[Floats]
+    """Of each level, see `Level.axes`."""
+    scratch: Scratch
+    keep: Memory | None = None
+    """See `Level.grid`: where the first level's features go, if a later sweep reads them."""
 
-    def tasks(self, grid: Floats | None, points: Ints, sink: Sink) -> Iterator[Task]:
+    def tasks(self, grid: Memory | None, points: Ints, sink: Sink) -> Iterator[Task]:
         """A task for each block of `points` (N, 2) that gives its activations to `sink`.
 
         `grid`: what the level before the first one gives, see `kernels.lift`; none where that is the coarsest.
         """
-        axes = [level.axes(self.pose) for level in self.levels]
-        grid = np.zeros((1, 1, axes[0].shape[1]), np.float32) if grid is None else grid
+        grid = self.levels[0].grid(1) if grid is None else grid
         longest = BLOCK_BYTES // (4 * max(self.levels[0].widths))
         # Two equal blocks are better than a whole one and a bit for the second core.
         count = 2 * -(-len(points) // (2 * longest))
         length = -(-len(points) // max(1, count * ROWS)) * ROWS
         for start in range(0, len(points), length or 1):
-            yield partial(self._draw, grid, axes, points[start : start + length], start, sink)
+            yield partial(self._draw, grid, points[start : start + length], start, sink)
 
-    def _draw(self, grid: Floats, axes: list[Floats], points: Ints, start: int, sink: Sink) -> None:
+    def _draw(self, grid: Memory, points: Ints, start: int, sink: Sink) -> None:
         level = self.levels[0]
         # A product of a new size costs the time of preparing it: only some sizes are used; the excess is not read.
-        x = torch.empty(-(-len(points) // ROWS) * ROWS, level.widths[0], dtype=level.types[0])
-        (kernels.lift if x.dtype == torch.float32 else kernels.lift_half)(grid, points, self.size, axes[0], _memory(x))
-        for finer, more in zip(self.levels[1:], axes[1:], strict=True):
-            x = torch.mm(level.deepen(x), _entry(finer))
+        rows = -(-len(points) // ROWS) * ROWS
+        x = self.scratch.block(0, rows, level.widths[0], level.types[0])
+        lift = kernels.lift if x.x.dtype == torch.float32 else kernels.lift_half
+        lift(grid, points, self.size, self.axes[0], x.memory)
+        for finer, more in zip(self.levels[1:], self.axes[1:], strict=True):
+            x = level.deepen(x).times(_entry(finer))
             if self.keep is not None and finer is self.levels[1]:
-                _keep(x, points, self.keep)
-            wave = kernels.wave_at if x.dtype == torch.float32 else kernels.wave_at_half
-            wave(_memory(x), points, self.size, more)
+                kernels.place(x.memory, points, self.keep)
+            wave = kernels.wave_at if x.x.dtype == torch.float32 else kernels.wave_at_half
+            wave(x.memory, points, self.size, more)
             level = finer
         sink(slice(start, start + len(points)), level.deepen(x))
 
 
-def _waved(z: Tensor, bias: Floats, kind: torch.dtype) -> Tensor:
+def _waved(z: Block, bias: Floats, kind: torch.dtype) -> Block:
     """Sine of `z` (n, C) plus `bias` (C,) as `kind`, in place where it is of that already."""
-    if z.dtype != kind:
-        out = torch.empty(z.shape)
-        kernels.wave_out(_memory(z), bias, out.numpy())
+    if z.x.dtype != kind:
+        out = z.other(len(bias), kind)
+        kernels.wave_out(z.memory, bias, out.memory)
         return out
-    (kernels.wave if kind == torch.float32 else kernels.wave_half)(_memory(z), bias)
+    (kernels.wave if kind == torch.float32 else kernels.wave_half)(z.memory, bias)
     return z
 
 
@@ -236,13 +285,8 @@ def _entry(finer: Level) -> Tensor:
     return finer.feature
 
 
-def _keep(values: Tensor, points: Ints, out: Floats) -> None:
-    (kernels.place if values.dtype == torch.float32 else kernels.place_half)(_memory(values), points, out)
-
-
-def _memory(x: Tensor) -> NDArray[Any]:
-    """The numbers of `x` for a kernel; bfloat16 as its bits."""
-    return np.asarray(x.view(torch.uint16).numpy() if x.dtype == torch.bfloat16 else x.numpy())
+def _memory(x: Tensor) -> Memory:
+    return np.asarray(x.view(torch.uint32).numpy() if x.dtype == torch.bfloat16 else x.numpy())
 
 
 class Crew:
@@ -251,12 +295,27 @@ class Crew:
     def __init__(self, cores: int | None = None) -> None:
         self.cores = cores or available_cores()
         # Each thread has its own limit, that `one_thread` sets for the caller alone.
-        self._pool = ThreadPoolExecutor(self.cores, initializer=torch.set_num_threads, initargs=(1,))
+        self._pool = ThreadPoolExecutor(max(1, self.cores - 1), initializer=torch.set_num_threads, initargs=(1,))
 
     def run(self, tasks: Iterable[Task]) -> list[Any]:
         """What each of `tasks` gives; raises what the first failing one raises."""
+        whole = list(enumerate(tasks))
+        left, given = iter(whole), [None] * len(whole)
+
+        def work() -> None:
+            for at, task in left:
+                given[at] = task()
+
         with one_thread():
-            return list(self._pool.map(lambda task: task(), tasks))
+            # The caller works too: waking a thread takes longer than a small task.
+            others = [self._pool.submit(work) for _ in range(self.cores - 1)]
+            try:
+                work()
+            finally:
+                wait(others)
+            for other in others:
+                other.result()
+        return given
 
 
 def available_cores() -> int:

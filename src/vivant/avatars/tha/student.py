@@ -23,6 +23,7 @@ from vivant.avatars.tha.picture import srgb_of_linear, tensor_of_picture
 from vivant.avatars.tha.siren import (
     Crew,
     Last,
+    Scratch,
     Sink,
     Sweep,
     colours,
@@ -67,7 +68,7 @@ class StudentPoser:
         """
         face, body = character.networks()
         self._straight = not official
-        self._crew = Crew(cores)
+        self._crew, self._scratch = Crew(cores), Scratch()
         self._picture = light_of(character)
         self._face, self._face_last = fold_level(face.layers, 0), fold_last(face.last)
         coarser = (0, *(widths[-1] for widths in WIDTHS[:-1]))
@@ -80,7 +81,7 @@ class StudentPoser:
         image, grid = self._image(pose), self._grid(pose)
         out = np.empty((SIZE, SIZE, 4), np.uint8)
         show, points = Show(image, self._last, light_table(), self._straight, out), pixels(SIZE)
-        self._crew.run(Sweep(self._levels[-1:], SIZE, pose).tasks(grid, points, show.sink(points)))
+        self._crew.run(self._last_sweep(pose).tasks(grid, points, show.sink(points)))
         return out
 
     def outputs(self, pose: Floats) -> Outputs:
@@ -88,29 +89,37 @@ class StudentPoser:
         pose = np.asarray(pose, np.float32)
         image, points = self._image(pose), pixels(SIZE)
         out = np.zeros((SIZE, SIZE, 8), np.float32)  # the last number of each has no use
-        sweep = Sweep(self._levels[-1:], SIZE, pose)
+        sweep = self._last_sweep(pose)
         self._crew.run(sweep.tasks(self._grid(pose), points, colours(self._last, points, out)))
         values = out.reshape(-1, 8)
         warped, blended = (np.empty((SIZE * SIZE, 4), np.float32) for _ in range(2))
         kernels.blend(image, values, points, blended)
-        kernels.blend(image, values * (np.arange(8) != 2).astype(np.float32), points, warped)
+        kernels.blend(image, values[:, :7] * (np.arange(7) != 2).astype(np.float32), points, warped)
         parts = (blended, values[:, 2:3], values[:, 3:7], warped, values[:, :2])
         face = image[FACE_ROWS, FACE_COLUMNS].reshape(-1, 4)
         planes = (_planes(part) for part in (*parts, face))
         return Outputs._make(planes)
 
+    def _last_sweep(self, pose: Floats) -> Sweep:
+        level = self._levels[-1]
+        return Sweep([level], SIZE, [level.axes(pose)], self._scratch)
+
     def _image(self, pose: Floats) -> Floats:
         image = self._picture.copy()
         sink = colours(self._face_last, face_points(), image)
-        self._crew.run(Sweep([self._face], FACE_SIZE, pose).tasks(None, pixels(FACE_SIZE), sink))
+        self._crew.run(
+            Sweep([self._face], FACE_SIZE, [self._face.axes(pose)], self._scratch).tasks(None, pixels(FACE_SIZE), sink)
+        )
         return image
 
     def _grid(self, pose: Floats) -> Floats:
         """What the last level takes from the others."""
         grid: Floats | None = None
         for level, finer, size in zip(self._levels, self._levels[1:], SIZES, strict=False):
-            out = np.empty((size, size, len(finer.bias)), np.float32)
-            tasks = Sweep([level], size, pose).tasks(grid, pixels(size), features(finer, pixels(size), out))
+            out = finer.grid(size)
+            tasks = Sweep([level], size, [level.axes(pose)], self._scratch).tasks(
+                grid, pixels(size), features(finer, pixels(size), out)
+            )
             self._crew.run(tasks)
             grid = out
         assert grid is not None
@@ -133,11 +142,9 @@ class Show:
         """Draws those of `points` (N, 2) in a slice by their activations, see `siren.sweep`."""
         return lambda part, x: self.painted(self.last(x, part), points[part])
 
-    def interpolated(self, motion: Floats, points: Ints) -> None:
-        """Draw `points` (n, 2) by a smaller `motion` (S, S, 8), read linearly."""
-        values = np.empty((len(points), 8), np.float32)
-        kernels.widen(motion, points, SIZE, values)
-        self.painted(values, points)
+    def interpolated(self, motion: Floats, kinds: Bytes, rows: tuple[int, int]) -> None:
+        """Draw the cells of `kinds` (S, S) that are 1 by a smaller `motion` (S, S, 8), from and up to two `rows`."""
+        kernels.interpolate(motion, kinds, rows, self.image, self.table, self.straight, self.out)
 
     def painted(self, motion: Floats, points: Ints) -> None:
         """Draw `points` (n, 2) by their `motion` (n, 8)."""
