@@ -4,7 +4,7 @@ CHARACTER is a published folder or a .vivant file. The folder is served by http.
 Pictures per second are counted in the page while every picture is of another random pose, and while idling; ms is what
 one worker takes for a picture; dB is the PSNR of the RGBA bytes, colours premultiplied, against the exact student, over
 random poses and over tracks of real faces; the first frame is counted from the call for the page. Needs playwright and
-a Chromium.
+a Chromium. With --draw gpu one picture is drawn at a time, and a page that finds no graphics card waits for ever.
 """
 
 from __future__ import annotations
@@ -53,13 +53,18 @@ def main() -> None:
     parser.add_argument("--poses", type=int, default=8, help="random poses that are compared")
     parser.add_argument("--tracks", nargs="*", type=Path, default=[], help=".npz tracks with blendshapes, see the kit")
     parser.add_argument("--chromium", help="its program, by default playwright's own")
+    parser.add_argument(
+        "--draw", choices=["cpu", "gpu"], default="cpu", help="gpu: by WebGPU, the same at every detail"
+    )
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
     print("| detail | MB | first frame s | pictures/s | idling | ms a picture | dB, random | dB, tracked |")
     print("|---|---|---|---|---|---|---|---|")
     with sync_playwright() as tools:
-        chromium = tools.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
+        chromium = tools.chromium.launch(
+            executable_path=options.chromium, args=["--no-sandbox", "--enable-unsafe-webgpu"]
+        )
         for detail in options.detail:
             with tempfile.TemporaryDirectory() as place:
                 print(row(chromium, detail, Path(place) / "page", options), flush=True)
@@ -74,9 +79,11 @@ def row(chromium: Any, detail: str, folder: Path, options: argparse.Namespace) -
     threading.Thread(target=server.serve_forever, daemon=True).start()
     page = chromium.new_page()
     start = time.perf_counter()
-    page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
+    page.goto(f"http://127.0.0.1:{server.server_address[1]}/?draw={options.draw}")
     page.wait_for_selector("html[data-frames]")
     first = time.perf_counter() - start
+    while options.draw == "gpu" and page.evaluate("vivant.pool === vivant.workers"):
+        page.wait_for_timeout(1000)
     idling = rate(page)
     page.evaluate(CHANGE, random_poses(50).tolist())
     changing, spent = rate(page), page.evaluate("vivant.pool.ms")

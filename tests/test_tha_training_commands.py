@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vivant.cli import main
+from vivant.training.tha.courses import Standing
 
 pytest.importorskip("skia", reason="puppets need vivant[train]", exc_type=ImportError)
 
@@ -35,6 +36,18 @@ def test_the_packaged_posers_network_is_trained(
     assert 1e6 < output.stat().st_size < 24e6
     assert main(["train", "tha/compact", "-o", str(output), "--steps", "1"]) == 0
     assert "at its end already" in capsys.readouterr().err
+
+
+def test_weights_that_are_there_learn_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vivant.avatars.tha.networks.finder import Finder
+    from vivant.training.tha import finder_training
+
+    monkeypatch.setattr(finder_training, "train_finder", lambda *_: iter([Standing("finder", 1, 1, 2.0, 0.1, 0.0)]))
+    output = tmp_path / "finder.safetensors"
+    finder_training.save_finder(Finder(), output)
+    before = output.read_bytes()
+    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1"]) == 0
+    assert output.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def _examples(options: TrainOptions) -> Examples:
 
 
 def _train_compact(options: TrainOptions, output: Path) -> int:
+    from vivant.avatars.tha.compact import open_finder
     from vivant.avatars.tha.networks.finder import Finder
     from vivant.training.tha.finder_training import FinderSettings, save_finder, train_finder
 
@@ -91,7 +92,7 @@ def _train_compact(options: TrainOptions, output: Path) -> int:
     work = output.with_suffix(".training")
     work.mkdir(parents=True, exist_ok=True)
     settings = FinderSettings(options.steps or FinderSettings.steps, seed=options.seed, device=options.device)
-    finder = Finder()
+    finder = open_finder(output) if output.exists() else Finder()  # what is there learns on
     result = _report(options, train_finder(finder, work, settings), "pixels")
     save_finder(finder, output)
     return result

@@ -17,6 +17,23 @@ const questions = {
     if (asked.tune) engine.calls.tune(...asked.tune);
     return Buffer.concat(asked.poses.map(pose => Buffer.from(engine.draw(pose))));
   },
+  // Shapes of a character's layers for the graphics card, and all their weights and biases as raw floats.
+  async weights() {
+    const { Weights } = await load("gpu.js"), data = gunzipSync(read("character.bin"));
+    const { face, levels } = new Weights(new Uint8Array(data).buffer);
+    const layers = [face.early, face.late, ...levels].flatMap(({ dense, last }) => [...dense, last]);
+    const values = layers.flatMap(({ weights, bias }) => [weights, bias].map(one => Buffer.from(new Uint8Array(new Float32Array(one).buffer))));
+    const head = JSON.stringify(layers.map(({ inputs, width }) => [inputs, width]));
+    return Buffer.concat([Buffer.from(head + "\n"), ...values]);
+  },
+  // What is the same everywhere in the first layers for a pose, and the weights of x and y.
+  async axes() {
+    const { Weights } = await load("gpu.js"), { face, levels } = new Weights(new Uint8Array(gunzipSync(read("character.bin"))).buffer);
+    return JSON.stringify([face.early, ...levels].map(({ first }) => {
+      const axes = Array.from(first.axes());
+      return [axes.slice(0, first.width), axes.slice(first.width, 2 * first.width), Array.from(first.same(asked))];
+    }));
+  },
   async exports() {
     return JSON.stringify(WebAssembly.Module.exports(new WebAssembly.Module(read("engine.wasm"))).map(one => one.name).sort());
   },

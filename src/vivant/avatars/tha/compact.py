@@ -93,10 +93,15 @@ def open_compact(weights: Path | None = None) -> CompactPoser:
 
     Raises WeightsError where the file is missing, damaged or of another network.
     """
+    return CompactPoser(open_finder(weights))
+
+
+def open_finder(weights: Path | None = None) -> Finder:
+    """The network of `open_compact` alone, with the same errors."""
     path = Path(str(files("vivant.avatars.tha") / PACKAGED)) if weights is None else weights
     finder = Finder()
     load(finder, {name: tensor.float() for name, tensor in read_safetensors(path)[0].items()}, str(path))
-    return CompactPoser(finder)
+    return finder
 
 
 def _straight(layer: Floats) -> Bytes:

@@ -62,8 +62,8 @@ class Recipe:
         return self.rate * rise * (0.501 + 0.499 * math.cos(math.pi * step / self.steps))
 
 
-FACE = Recipe(steps=10_000)
-FLOW = Recipe(steps=8_000, squares=4096, side=4)
+FACE = Recipe(rate=3e-4)
+FLOW = Recipe(steps=8_000, squares=4096, side=4, rate=3e-4)
 BODY = Recipe(rate=2.5e-4, flow=20)
 
 

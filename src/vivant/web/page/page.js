@@ -1,10 +1,11 @@
 // The page: sliders, drivers and the loop that draws.
 import { open, unpacked } from "./files.js";
+import { Gpu } from "./gpu.js";
 import { Follow, Idle } from "./life.js";
 import { Pool } from "./pool.js";
 import { buildSliders } from "./sliders.js";
 
-const SIZE = 512, LONGEST_STEP = 0.1;
+const SIZE = 512, LONGEST_STEP = 0.1, TRIES = 4;
 // A module with one instruction of 16 bytes: valid where WebAssembly has SIMD.
 const SIMD = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
 
@@ -12,7 +13,7 @@ const at = id => document.getElementById(id);
 const pen = at("picture").getContext("2d");
 const idle = new Idle(), follow = new Follow();
 /** For other scripts: what this page knows, and `wanted`, which they may replace. */
-const vivant = window.vivant = { rules: null, sliders: null, pool: null, wanted };
+const vivant = window.vivant = { rules: null, sliders: null, pool: null, workers: null, wanted };
 let camera = null;
 let pointer = [0, 0], last = performance.now(), drawn = "", times = [];
 
@@ -29,6 +30,7 @@ function wanted(seconds) {
 
 function tick(now) {
   requestAnimationFrame(tick);
+  if (vivant.pool.failed) vivant.pool = vivant.workers;
   if (!vivant.pool.free) return;
   const pose = vivant.wanted(Math.min((now - last) / 1000, LONGEST_STEP)), key = pose.join();
   last = now;
@@ -40,7 +42,22 @@ function show(pixels) {
   const now = performance.now();
   times = times.filter(time => now - time < 1000).concat(now);
   document.documentElement.dataset.frames = Number(document.documentElement.dataset.frames || 0) + 1;
-  at("state").textContent = `${times.length} pictures/s, ${vivant.pool.ms.toFixed(0)} ms each`;
+  at("state").textContent = `${times.length} pictures/s, ${vivant.pool.ms.toFixed(0)} ms each, ${vivant.pool.name}`;
+}
+
+/** Let the graphics card draw if there is one that is faster than the workers; ?draw=gpu and ?draw=cpu decide. */
+async function tryCard(character) {
+  const how = new URLSearchParams(location.search).get("draw");
+  const gpu = how === "cpu" ? null : await Gpu.start(character, show, how === "gpu").catch(() => null);
+  if (!gpu) return;
+  const took = [];
+  for (let n = 0; n < TRIES; n++) {
+    await gpu.pixels(vivant.sliders.values());
+    took.push(gpu.ms);
+  }
+  const workers = vivant.workers.ms / vivant.workers.count;
+  if (how === "gpu" || (workers && Math.min(...took) < workers)) vivant.pool = gpu;
+  else gpu.device.destroy();
 }
 
 async function watch(on) {
@@ -84,9 +101,10 @@ async function start() {
   wire();
   if (!WebAssembly.validate(SIMD)) throw new Error("This browser's WebAssembly lacks SIMD; use a newer one (Chrome 91, Firefox 89, Safari 16.4)");
   const [code, character] = await Promise.all([open("engine.wasm").then(answer => answer.arrayBuffer()), unpacked("character.bin")]);
-  vivant.pool = new Pool(code, character, show);
+  vivant.pool = vivant.workers = new Pool(code, character, show);
   await vivant.pool.ready;
   requestAnimationFrame(tick);
+  tryCard(character).catch(() => {}); // the workers go on
 }
 
 start();

@@ -10,8 +10,9 @@ export class Pool {
     this.waiting = new Map();
     this.number = this.shown = 0;
     this.ms = 0;
-    const count = Math.max(1, Math.min(MOST, navigator.hardwareConcurrency || 2));
-    this.ready = Promise.all(Array.from({ length: count }, () => this.open(code, character)));
+    this.count = Math.max(1, Math.min(MOST, navigator.hardwareConcurrency || 2));
+    this.name = this.count > 1 ? `${this.count} workers` : "1 worker";
+    this.ready = Promise.all(Array.from({ length: this.count }, () => this.open(code, character)));
   }
 
   open(code, character) {
