@@ -4,7 +4,8 @@ CHARACTER, a published folder or a .vivant file, is the teacher, because its net
 is trained from scratch by our method and by the published one, from the same pictures. An example is one picture that
 the teacher draws at one pose. Ours looks at each picture many times. The published method sees each once, with its own
 losses, weights and learning rates; here each step compares --squares random squares of its eight pictures, because
-whole ones take a CPU four seconds each. dB is the mean PSNR of bodies (faces: of faces) on held-out poses.
+whole ones take a CPU four seconds each. dB is the mean PSNR of bodies (faces: of faces) on held-out poses, of which
+every seventh is one that no face takes; under our rows whole pictures follow, also of fresh poses of each kind.
 
 On a GPU: --device cuda --examples 8192 --steps 1 measures our usual training; see docs/gpu.md.
 """
@@ -20,20 +21,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vivant.avatars.tha.character import load_character
 from vivant.avatars.tha.networks.body_student import BodyStudent, Moved
 from vivant.avatars.tha.networks.face_student import FACE_POSE, FaceStudent
+from vivant.avatars.tha.student import StudentPoser
 from vivant.training.tha import fast, published
 from vivant.training.tha.courses import Standing
 from vivant.training.tha.distill import DistillSettings, distil, face_mask, mark_of
-from vivant.training.tha.judge import body_decibels, face_decibels
+from vivant.training.tha.judge import body_decibels, face_decibels, shown
 from vivant.training.tha.pool import SIDE, Pool, decoded, fill_pool
+from vivant.training.tha.poses import anywhere, captured, one_by_one
 from vivant.training.tha.teachers import CharacterTeacher, Shown
 from vivant.training.tha.tiles import body_at, taken
 
 SQUARE = 16
+FRESH = 60
+"""Poses of each kind, see `training.tha.poses`."""
 
 
 def main() -> None:
@@ -78,6 +84,24 @@ def print_ours(teacher: CharacterTeacher, count: int, options: argparse.Namespac
     result = distil(teacher, options.character.name, options.work / f"ours_{count}", settings, tell)
     row("ours", count, face.steps + flow.steps + body.steps, (found["face"], found["body"]), start)
     print(f"  whole pictures, face and body: {result.decibels:.2f} dB, the worst {result.least:.2f}", flush=True)
+    print_kinds(StudentPoser(result.character), StudentPoser(load_character(options.character)))
+
+
+def print_kinds(student: StudentPoser, teacher: StudentPoser) -> None:
+    """Whole pictures of fresh poses, each kind by itself."""
+    random = np.random.default_rng(99)
+    for kind in (one_by_one, captured, anywhere):
+        poses = [kind(random) for _ in range(FRESH)]
+        found = [likeness(student.outputs(pose).blended, teacher.outputs(pose).blended) for pose in poses]
+        print(
+            f"  {FRESH} fresh poses, {kind.__name__}: {np.mean(found):.2f} dB, the worst {min(found):.2f}", flush=True
+        )
+
+
+def likeness(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """PSNR of what is seen of two pictures (4, 512, 512), see `judge.decibels`."""
+    a, b = (shown(torch.from_numpy(one).permute(1, 2, 0)) for one in (found, wanted))
+    return float(-10 * torch.log10((a - b).square().mean()))
 
 
 def print_published(teacher: CharacterTeacher, options: argparse.Namespace) -> None:
@@ -91,7 +115,7 @@ def print_published(teacher: CharacterTeacher, options: argparse.Namespace) -> N
     face, body = FaceStudent().to(device), BodyStudent().to(device)
     optimisers = [torch.optim.Adam(student.parameters()) for student in (face, body)]
     mask, drawing = face_mask(None, tests), teacher.drawing[0].permute(1, 2, 0).contiguous()
-    start, shown = time.monotonic(), 8
+    start, next_shown = time.monotonic(), 8
     for seen in range(0, count - 7, 8):
         part = pool.part(slice(seen, seen + 8))
         random = np.random.default_rng(seen)
@@ -102,10 +126,10 @@ def print_published(teacher: CharacterTeacher, options: argparse.Namespace) -> N
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
-        if seen + 8 >= shown:
+        if seen + 8 >= next_shown:
             decibels = face_decibels(face, tests), body_decibels(body, tests, drawing)
             row("published", seen + 8, seen // 8 + 1, decibels, start)
-            shown *= 2
+            next_shown *= 2
 
 
 def row(method: str, examples: int, steps: int, decibels: tuple[float, float], start: float) -> None:
@@ -132,8 +156,8 @@ def body_losses(
     taken_by = partial(taken, drawing, part.faces, which, corners)
     warped, posed = taken_by(motion[..., :2]), decoded(fast.squares_of(part.posed, which, corners, SQUARE))
     found = Moved(fast.blended(motion, warped), motion[..., 2:3], motion[..., 3:], warped, motion[..., :2])
-    shown = Shown(posed, posed, flow)
-    return sum_of(published.body_losses(found, shown, taken_by(flow), published.body_phase(seen)[1]))
+    truth = Shown(posed, posed, flow)
+    return sum_of(published.body_losses(found, truth, taken_by(flow), published.body_phase(seen)[1]))
 
 
 def sum_of(losses: Mapping[str, Tensor]) -> Tensor:

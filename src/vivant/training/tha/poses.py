@@ -31,13 +31,14 @@ MORPHS = ("eyebrow", "eye", "iris", "mouth")
 
 def draw_poses(random: np.random.Generator, count: int) -> Floats:
     """(count, 45) within each parameter's range, the kinds mixed by `SHARES`."""
-    makers = (_one_by_one, _captured, _anywhere)
+    makers = (one_by_one, captured, anywhere)
     kinds = random.choice(len(makers), count, p=SHARES)
     return np.stack([makers[kind](random) for kind in kinds]).astype(np.float32)
 
 
-def _one_by_one(random: np.random.Generator) -> Floats:
-    pose = _anywhere(random)
+def one_by_one(random: np.random.Generator) -> Floats:
+    """A pose (45,) as the manual tools set it."""
+    pose = anywhere(random)
     pose[: INDEX["iris_rotation_x"]] = 0
     for category in MORPHS:
         if random.random() < STILL:
@@ -49,7 +50,8 @@ def _one_by_one(random: np.random.Generator) -> Floats:
     return pose
 
 
-def _captured(random: np.random.Generator) -> Floats:
+def captured(random: np.random.Generator) -> Floats:
+    """A pose (45,) as a tracker sets it."""
     count = len(arkit.CURVES)
     curves = np.where(random.random(count) < LIVELY, random.random(count), 0).astype(np.float32)
     constants = Constants()
@@ -59,7 +61,8 @@ def _captured(random: np.random.Generator) -> Floats:
     return pose
 
 
-def _anywhere(random: np.random.Generator) -> Floats:
+def anywhere(random: np.random.Generator) -> Floats:
+    """A pose (45,) anywhere in the parameters' ranges."""
     return (LOW + random.random(len(LOW)) * (HIGH - LOW)).astype(np.float32)
 
 
