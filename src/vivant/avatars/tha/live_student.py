@@ -104,18 +104,17 @@ class LiveStudent:
             return self._draw(np.asarray(pose, np.float32))
 
     def _draw(self, pose: Floats) -> Bytes:
-        axes, (face, finer_face) = [level.axes(pose) for level in self._levels], self._face_tasks(pose)
+        axes, (face, beside) = [level.axes(pose) for level in self._levels], self._face_tasks(pose)
         out = np.zeros((SIZE, SIZE, 4), np.uint8)
         show = Show(self._picture, self._last, light_table(), self._straight, out)
         mask, grid = self._shown(axes, face), None
-        more = [*finer_face]  # what of the frame may be drawn beside the next sweep
         smooth: list[Task] = []
         for first, size in enumerate(ERRORS):
             kept = self._grids[size]
             rough, around = self._motion(size), pixels_of(grown(mask), size)
             sweep = Sweep(self._levels[first:], size, axes[first:], self._scratch, kept)
-            self._crew.run([*sweep.tasks(grid, around, colours(self._last, around, rough)), *more])
-            kinds, more = self._judged(rough, mask), []
+            self._crew.run([*sweep.tasks(grid, around, colours(self._last, around, rough)), *beside])
+            kinds, beside = self._judged(rough, mask), iter(())
             smooth += (partial(show.interpolated, rough, kinds, band) for band in bands(size))
             mask, grid = (kinds == 2).repeat(2, 0).repeat(2, 1), kept
         points = pixels_of(mask, SIZE)
@@ -132,15 +131,13 @@ class LiveStudent:
 
     def _face_tasks(self, pose: Floats) -> tuple[Iterator[Task], Iterator[Task]]:
         """What draws the face: the second ones need all of the first ones."""
-        (coarse, fine), size = self._face, FACE_SIZE // 2
-        grid, points = self._face_grid, pixels(size)
-        sweeps = (
-            Sweep([level], side, [level.axes(pose)], self._scratch)
-            for level, side in ((coarse, size), (fine, FACE_SIZE))
-        )
-        first = next(sweeps).tasks(None, points, features(fine, points, grid))
-        return first, next(sweeps).tasks(
-            grid, pixels(FACE_SIZE), colours(self._face_last, face_points(), self._picture)
+        coarse, fine = self._face
+        first = Sweep([coarse], FACE_SIZE // 2, [coarse.axes(pose)], self._scratch)
+        then = Sweep([fine], FACE_SIZE, [fine.axes(pose)], self._scratch)
+        points, grid = pixels(FACE_SIZE // 2), self._face_grid
+        return (
+            first.tasks(None, points, features(fine, points, grid)),
+            then.tasks(grid, pixels(FACE_SIZE), colours(self._face_last, face_points(), self._picture)),
         )
 
     def _greatest_detail(self) -> Floats:

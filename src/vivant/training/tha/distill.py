@@ -184,7 +184,7 @@ def face_mask(given: Bytes | None, tests: Pool) -> Tensor:
     """(1, 1, 128, 128) 1 where the face moves: as `given`, else where the teacher moves it."""
     if given is not None:
         return torch.from_numpy(given > 127).float()[None, None].to(tests.poses.device)
-    moved = (decoded(tests.faces).std(0).amax(2) > MOVING).float()[None, None]
+    moved = (decoded(tests.faces).std(0, correction=0).amax(2) > MOVING).float()[None, None]
     return F.max_pool2d(moved, 2 * AROUND + 1, 1, AROUND)
 
 
