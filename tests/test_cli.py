@@ -52,6 +52,12 @@ def test_help_comes_without_the_library() -> None:
     assert done.stdout == OVERVIEW + "\nFalse\n"
 
 
+def test_help_of_a_command_loads_neither_torch_nor_numba() -> None:
+    check = "import sys, vivant.commands; print({'torch', 'numba'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)

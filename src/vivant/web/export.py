@@ -26,7 +26,6 @@ from vivant.avatars.tha.currency import Constants
 from vivant.avatars.tha.pose import PARAMETERS
 from vivant.avatars.tha.vowels import SHAPES, SPARSITY, candidates
 from vivant.errors import SettingsError
-from vivant.web.pack import pack
 
 BUDGET = 12 * 2**20
 """Bytes that a folder should stay below."""
@@ -94,6 +93,8 @@ def is_page(folder: Path) -> bool:
 def _content(character: Character, tracker: Tracker | None, detail: Detail) -> Iterator[tuple[str, bytes]]:
     page = files("vivant.web").joinpath("page")
     yield from ((file.name, file.read_bytes()) for file in page.iterdir() if file.is_file())
+    from vivant.web.pack import pack  # torch takes time to load
+
     yield "character.bin", gzip.compress(pack(character, SIDES[detail]), mtime=0)
     yield "character.json", json.dumps(described(character, webcam=tracker is not None)).encode()
     if tracker is not None:

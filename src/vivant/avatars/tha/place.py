@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from vivant.avatars.tha.align import Square
@@ -75,36 +74,20 @@ def seam(square: Square, size: tuple[int, int], window: Window) -> Floats:
 
 def premultiplied(picture: Bytes) -> Floats:
     """`picture` (H, W, 4), straight alpha, as floats 0..255 whose colours are multiplied by alpha."""
+    from vivant.avatars.tha import kernels  # numba takes time to load
+
     layer = np.empty(picture.shape, np.float32)
-    _premultiply(picture.reshape(-1, 4), layer.reshape(-1, 4))
+    kernels.premultiply(picture.reshape(-1, 4), layer.reshape(-1, 4))
     return layer
 
 
 def straight(layer: Floats) -> Bytes:
     """The picture (H, W, 4) uint8, straight alpha, of a premultiplied `layer`, the inverse of `premultiplied`."""
+    from vivant.avatars.tha import kernels
+
     picture = np.empty(layer.shape, np.uint8)
-    _divide(np.ascontiguousarray(layer, np.float32).reshape(-1, 4), picture.reshape(-1, 4))
+    kernels.divide(np.ascontiguousarray(layer, np.float32).reshape(-1, 4), picture.reshape(-1, 4))
     return picture
-
-
-@njit(cache=True, nogil=True)
-def _premultiply(picture: Bytes, layer: Floats) -> None:
-    for n in range(len(picture)):
-        alpha = np.float32(picture[n, 3])
-        for c in range(3):
-            layer[n, c] = np.float32(picture[n, c]) * (alpha / np.float32(255))
-        layer[n, 3] = alpha
-
-
-@njit(cache=True, nogil=True)
-def _divide(layer: Floats, picture: Bytes) -> None:
-    most, half = np.float32(255), np.float32(0.5)
-    for n in range(len(layer)):
-        alpha = layer[n, 3]
-        scale = most / max(alpha, half)
-        for c in range(3):
-            picture[n, c] = np.uint8(min(max(layer[n, c] * scale + half, np.float32(0)), most))
-        picture[n, 3] = np.uint8(min(max(alpha + half, np.float32(0)), most))
 
 
 def over(layer: Floats, behind: Floats) -> Bytes:
