@@ -192,6 +192,12 @@ def test_a_small_file_that_claims_a_huge_array_is_refused_by_its_header(tmp_path
         load_motion(path)
 
 
+def test_an_archive_of_something_else_is_told_by_the_field_it_lacks(tmp_path: Path) -> None:
+    np.savez(tmp_path / "track.npz", landmarks=np.zeros((3, 478, 3)))
+    with pytest.raises(MotionError, match="lacks the field 'format';"):
+        load_motion(tmp_path / "track.npz")
+
+
 def test_a_missing_file_and_an_unwritable_place(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match="not a file"):
         load_motion(tmp_path / "none.npz")

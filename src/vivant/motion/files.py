@@ -96,7 +96,8 @@ def load_motion(path: str | Path) -> Motion:
     except MotionError as error:
         raise MotionError(f"{str(path)!r}: {error}") from error
     except KeyError as error:
-        raise MotionError(f"{str(path)!r} lacks the field {error}; it is no motion of vivant") from error
+        name = str(error.args[0]).removesuffix(" is not a file in the archive")  # so NumPy says it
+        raise MotionError(f"{str(path)!r} lacks the field {name!r}; it is no motion of vivant") from error
     except (OSError, EOFError, ValueError, TypeError, OverflowError, ArithmeticError, RecursionError) as error:
         raise _unreadable(path, error) from error
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
