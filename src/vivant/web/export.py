@@ -91,10 +91,10 @@ def is_page(folder: Path) -> bool:
 
 
 def _content(character: Character, tracker: Tracker | None, detail: Detail) -> Iterator[tuple[str, bytes]]:
-    page = files("vivant.web").joinpath("page")
-    yield from ((file.name, file.read_bytes()) for file in page.iterdir() if file.is_file())
     from vivant.web.pack import pack  # torch takes time to load
 
+    page = files("vivant.web").joinpath("page")
+    yield from ((file.name, file.read_bytes()) for file in page.iterdir() if file.is_file())
     yield "character.bin", gzip.compress(pack(character, SIDES[detail]), mtime=0)
     yield "character.json", json.dumps(described(character, webcam=tracker is not None)).encode()
     if tracker is not None:

@@ -73,7 +73,7 @@ class Finder(nn.Module):
         self.maps = nn.Conv2d(widths[0], len(NAMES) + 1, 1)
 
     def forward(self, picture: Tensor) -> Found:
-        """Of `picture` (N, 4, 192, 192)."""
+        """Points (N, 36, 2) and what is before (N, 96, 96) of `picture` (N, 4, 192, 192)."""
         maps: Tensor = self.draw(picture).float()
         return locate(torch.cat((SHARPER * maps[:, :-1], maps[:, -1:]), dim=1))
 

@@ -116,7 +116,7 @@ class DownLevel(nn.Module):
         self.shrink = None if last else Block(outputs, outputs, config.embedding, "shrink")
 
     def forward(self, x: Tensor, given: Embedding) -> Iterator[Tensor]:
-        """Gives each feature that the way up will see again."""
+        """Of `x` (N, inputs, H, W): each feature (N, C, h, w) that the way up will see again."""
         x = self.block(x, given)
         if self.attention is not None:
             x = self.attention(x)
@@ -138,7 +138,7 @@ class UpLevel(nn.Module):
         self.enlarge = None if first else Block(wide, wide, size, "enlarge")
 
     def forward(self, x: Tensor, skips: tuple[Tensor, Tensor], given: Embedding) -> Tensor:
-        """`x` and `skips` are of one size; the result is of twice that size but at the top."""
+        """`x` and `skips` (N, C, H, W) are of one size; the result (N, C, 2 H, 2 W), at the top (N, C, H, W)."""
         attentions = self.attentions or (nn.Identity(), nn.Identity())
         for block, attention, skip in zip(self.blocks, attentions, skips, strict=True):
             x = attention(block(torch.cat((x, skip), dim=1), given))
