@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each room may import beside itself; the command line and the studio may import everything."""
 FREE = {"cli", "commands", "speech_commands", "training_commands", "tha_commands", "live_commands", "studio"}
-FREE |= {"distill_commands", "export_commands", "tha_training_commands"}
+FREE |= {"view_commands", "distill_commands", "export_commands", "tha_training_commands"}
 
 
 def room_of(module: str) -> str:

@@ -347,7 +347,7 @@ def _origin(path: Path, wanted: bool, avatar: str) -> dict[str, Any]:
     """What `open_writer` needs to mark a file that `avatar` drew."""
     if not wanted:
         return {}
-    source_type = provenance.MADE_BY_GEOMETRY if avatar == "relief" else provenance.MADE_BY_NETWORK
+    source_type = provenance.made_by(avatar)
     return {
         "comment": provenance.describe(source_type),
         "seal": lambda file: provenance.sign(file, path.suffix, source_type),

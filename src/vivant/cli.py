@@ -21,6 +21,7 @@ commands:
   animate   a picture and a video, a sound or a motion file become a moving picture
   track     a video becomes a motion file (.npz, .json, .csv)
   speech    a voice becomes a motion file, or live from the microphone
+  view      the still head from other sides: a film or a sheet
   live      a tracker, the mouse or a voice moves a character now
   pose      a drawn character in a pose by numbers, or a sheet of all of them
   align     a drawing becomes the square that networks for drawn characters want
@@ -40,7 +41,7 @@ commands:
 
 vivant COMMAND --help shows the options of a command; vivant --version the version."""
 COMMANDS = (
-    *("animate", "track", "speech", "live", "pose", "align", "profile", "distill", "export"),
+    *("animate", "track", "speech", "view", "live", "pose", "align", "profile", "distill", "export"),
     *("inspect", "verify", "bench", "weights", "train", "evaluate"),
 )
 FAILED, INTERRUPTED = 2, 130

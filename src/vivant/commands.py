@@ -22,6 +22,7 @@ from vivant.export_commands import ExportOptions, export
 from vivant.live_commands import LiveOptions, live
 from vivant.media.container import spare_inputs
 from vivant.media.image import write_image
+from vivant.motion.camera import parse_camera
 from vivant.motion.edits import BlinkMode, EditSettings, GazeMode
 from vivant.motion.files import check_place, save_motion
 from vivant.motion.speech.speak import SpeechSettings
@@ -42,6 +43,7 @@ from vivant.tha_commands import (
     pose,
 )
 from vivant.training_commands import EvaluateOptions, TrainOptions, evaluate, train
+from vivant.view_commands import ViewOptions, view
 from vivant.weights import store
 from vivant.weights.store import Stored
 
@@ -101,6 +103,8 @@ class AnimateOptions:
     """A face_landmarker.task for measured expression scores; none: the models inside MediaPipe."""
     seed: int = SpeechSettings.seed
     """Chooses all that is random: the same seed gives the same result."""
+    camera: str = "still"
+    """A camera that goes around the head: orbit:DEGREES or circle:DEGREES, with :SECONDS of one round if you like."""
     start: float = RenderSettings.start
     """Seconds of the driver to leave out."""
     duration: float | None = RenderSettings.duration
@@ -144,9 +148,10 @@ class AnimateOptions:
         )
 
     def edits(self) -> EditSettings:
-        """What is changed between driver and avatar."""
+        """What is changed between driver and avatar; raises `SettingsError`."""
         right, up = (math.radians(angle) for angle in self.gaze_direction)
         return EditSettings(
+            camera=parse_camera(self.camera),
             smooth=self.smooth,
             expression=self.expression,
             mouth=self.mouth,
@@ -428,6 +433,7 @@ COMMANDS: dict[str, tuple[Callable[[Any], int], type[Any]]] = {
     "animate": (animate, AnimateOptions),
     "track": (track_video, TrackOptions),
     "speech": (speech, SpeechOptions),
+    "view": (view, ViewOptions),
     "live": (live, LiveOptions),
     "pose": (pose, PoseOptions),
     "align": (align_drawing, AlignOptions),

@@ -78,6 +78,28 @@ def sign(path: Path, extension: str, source_type: str) -> None:
         _sign_file(path, SIGNED_FORMATS[extension.lower()], source_type)
 
 
+def made_by(avatar: str) -> str:
+    """The digital source type of what `avatar` draws."""
+    return MADE_BY_GEOMETRY if avatar == "relief" else MADE_BY_NETWORK
+
+
+def write_picture(path: Path, picture: Bytes, source_type: str | None) -> None:
+    """Write a drawn `picture` (H, W, 3 or 4), signed where the format can unless `source_type` is None.
+
+    Raises what `write_image` and `sign` raise; nothing unmarked stays behind.
+    """
+    from vivant.media.image import write_image
+
+    write_image(path, picture)
+    if source_type is None:
+        return
+    try:
+        sign(path, path.suffix, source_type)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
 def read_marks(path: Path, limits: Limits = DEFAULT_LIMITS) -> Marks:
     """Everything that `path`, a file or a folder of PNG, says about its origin.
 

@@ -141,7 +141,7 @@ def pose(options: PoseOptions) -> int:
         composer = Composer(portrait, window, options.background)
         prepared = avatar.prepare(portrait, window, cutout=composer.cutout)
         result = composer.compose([avatar.draw_pose(prepared, wanted)])
-    write_marked(options.output, result, mark=options.provenance)
+    provenance.write_picture(options.output, result, provenance.MADE_BY_NETWORK if options.provenance else None)
     _report(options.output, result, values, as_json=options.json)
     return 0
 
@@ -280,18 +280,6 @@ def resting_states(driver: Path, start: float, seconds: float) -> Sequence[FaceS
         return [motion[index] for index in range(min(first, len(motion)), min(last, len(motion)))]
     with open_video(driver, DEFAULT_LIMITS, start, seconds) as video:
         return [state for _, state in track_frames(video, TrackSettings(mode="absolute"))]
-
-
-def write_marked(path: Path, picture: Bytes, *, mark: bool) -> None:
-    """Write a drawn `picture`, signed as synthetic where the format can and `mark` says so."""
-    write_image(path, picture)
-    if not mark:
-        return
-    try:
-        provenance.sign(path, path.suffix, provenance.MADE_BY_NETWORK)
-    except BaseException:
-        path.unlink(missing_ok=True)  # nothing unmarked stays behind
-        raise
 
 
 def parse_head(text: str | None) -> HeadBox | None:

@@ -1,6 +1,6 @@
 """Edits of a running Motion: plain generators over face states, each with a bounded look-ahead.
 
-`apply_edits` chains them in the order that makes sense: mend gaps, smooth, gain, blink, gaze, limit.
+`apply_edits` chains them in the order that makes sense: mend gaps, smooth, gain, blink, camera, limit, gaze.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -19,6 +19,7 @@ from vivant.face.arkit import INDEX, group
 from vivant.face.landmarks import EYE_LEFT, EYE_RIGHT, MESH_COUNT
 from vivant.face.model import load_face_model
 from vivant.face.pose import angles_from_rotation, rotation_from_angles, rotation_from_vector, vector_from_rotation
+from vivant.motion.camera import CameraPath, seen_from
 from vivant.motion.idle import Blinks
 from vivant.motion.measure import set_looks
 from vivant.motion.retime import blend_states
@@ -79,6 +80,8 @@ class EditSettings:
     """Largest displacement along each axis, in inter-ocular distances."""
     seed: int = 0
     """Of the automatic blinks."""
+    camera: CameraPath = field(default_factory=CameraPath)
+    """The way of a camera around the head."""
 
     def __post_init__(self) -> None:
         for name in ("smooth", "expression", "mouth", "head", "brows"):
@@ -107,6 +110,7 @@ def apply_edits(states: Iterable[FaceState], rate: Fraction, settings: EditSetti
     edited = smooth(edited, rate, settings.smooth)
     edited = gain(edited, settings.expression, settings.mouth, settings.head, settings.brows)
     edited = blink(edited, rate, settings.blink, settings.blinks_per_minute, settings.seed)
+    edited = seen_from(edited, rate, settings.camera)
     edited = limit(edited, settings.limit_yaw, settings.limit_pitch, settings.limit_roll, settings.limit_shift)
     return gaze(edited, settings.gaze, settings.gaze_direction)
 

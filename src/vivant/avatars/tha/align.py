@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.avatars.place import Square
 from vivant.portrait.head import HeadBox
 from vivant.portrait.portrait import Note
 
@@ -20,20 +19,6 @@ HEAD_LEFT, HEAD_TOP, HEAD_SIDE = 192, 64, 128
 HOME = HeadBox(HEAD_LEFT, HEAD_TOP, HEAD_SIDE)
 NEAR_HOME = 20.0
 """Pixels of a character's picture by which a found head may be off its place while the picture is meant so."""
-
-
-@dataclass(frozen=True)
-class Square:
-    """The whole pixels of a picture that become a character's 512 x 512; may reach outside the picture."""
-
-    left: int
-    top: int
-    side: int
-
-    def covers(self, size: tuple[int, int]) -> bool:
-        """Whether a picture of `size` (width, height) lies within."""
-        width, height = size
-        return self.left <= 0 and self.top <= 0 and self.left + self.side >= width and self.top + self.side >= height
 
 
 def square_of(head: HeadBox) -> Square:

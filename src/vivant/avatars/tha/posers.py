@@ -243,9 +243,9 @@ def assemble(
     half = fast and next(face.parameters()).device.type != "cpu"
     if half:
         body = torch.compile(body)  # type: ignore[assignment]
-    elif fast:
-        for network in (combiner, morpher, coarse, fine):  # they build on the decomposer, which stays exact
-            quicken(network)
+    elif next(face.parameters()).device.type == "cpu":
+        for network in (combiner, morpher, coarse, fine):  # they build on the decomposer, which stays as it is
+            quicken(network, exact=not fast)
     return FullPoser(face, body, premultiplied=premultiplied, official=official, half=half)
 
 

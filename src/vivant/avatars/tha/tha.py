@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.avatars.avatar import Frame
-from vivant.avatars.tha.align import HOME, SIDE, Square, align, at_home, square_of
+from vivant.avatars.place import Square, fills, over, premultiplied, sample, seam, seen_window, straight
+from vivant.avatars.tha.align import HOME, SIDE, align, at_home, square_of
 from vivant.avatars.tha.character import Character, load_character
 from vivant.avatars.tha.currency import pose_of_state
-from vivant.avatars.tha.place import fills, over, premultiplied, sample, seam, seen_window, straight
 from vivant.avatars.tha.profile import Profile
 from vivant.errors import SettingsError, WeightsError
 from vivant.face.window import Window

@@ -16,7 +16,7 @@ from vivant.avatars.tha.networks.quick import QuickBody, QuickTurningBody, Quick
 from vivant.avatars.tha.networks.unet import UNet, UNetConfig
 from vivant.nn.split_conv import split_convs_work
 
-pytestmark = pytest.mark.skipif(not split_convs_work(), reason="this processor has no 8-bit multiplications")
+bytes_work = pytest.mark.skipif(not split_convs_work(), reason="this processor has no 8-bit multiplications")
 
 Network = TypeVar("Network", bound=nn.Module)
 NEAR = 1e-3
@@ -42,6 +42,13 @@ def near(found: Tensor, wanted: Tensor) -> None:
     assert (found - wanted).abs().max() < NEAR * wanted.abs().max()
 
 
+def exactly(found: Tensor, wanted: Tensor) -> None:
+    """But for the order in which numbers are added."""
+    assert found.shape == wanted.shape
+    assert (found - wanted).abs().max() < 2e-5 * wanted.abs().max()
+
+
+@bytes_work
 @torch.inference_mode()
 def test_the_body_of_brows_and_face() -> None:
     body = prepared(Body(BodyConfig(inputs=4, pose=3, start=64, halvings=2, blocks=3)))
@@ -52,6 +59,7 @@ def test_the_body_of_brows_and_face() -> None:
     near(fast.decode(code, 1 - pose), body.decode(code, 1 - pose))  # nothing of the code is overwritten
 
 
+@bytes_work
 @pytest.mark.parametrize("skips", [False, True])
 @torch.inference_mode()
 def test_the_body_of_rotator_and_editor(skips: bool) -> None:
@@ -62,6 +70,7 @@ def test_the_body_of_rotator_and_editor(skips: bool) -> None:
     assert torch.equal(given, before)
 
 
+@bytes_work
 @torch.inference_mode()
 def test_the_unet() -> None:
     """Widths that make groups reach from a feature into its skip, blocks with and without a skip convolution."""
@@ -71,6 +80,7 @@ def test_the_unet() -> None:
     near(fast(given, pose, rough), unet(given, pose, rough))
 
 
+@bytes_work
 @torch.inference_mode()
 def test_a_network_gets_a_quick_body_where_the_processor_can(monkeypatch: pytest.MonkeyPatch) -> None:
     network = prepared(EyebrowCombiner(EyebrowCombinerConfig(channels=32)))
@@ -86,7 +96,28 @@ def test_a_network_gets_a_quick_body_where_the_processor_can(monkeypatch: pytest
     assert isinstance(network.body, Body)
 
 
-def test_separable_networks_stay_as_they_are() -> None:
-    network = EyebrowCombiner(EyebrowCombinerConfig(channels=32, separable=True))
-    quicken(network)
-    assert isinstance(network.body, Body)
+@torch.inference_mode()
+def test_separable_bodies_are_as_exact_as_before() -> None:
+    body = prepared(Body(BodyConfig(inputs=4, pose=3, start=32, halvings=2, blocks=3, separable=True)))
+    fast, given, pose = QuickBody(body), picture(4), torch.rand(1, 3)
+    code = fast.encode(given)
+    exactly(code, body.encode(given))
+    exactly(fast.decode(code, pose), body.decode(code, pose))
+    exactly(fast.decode(code, 1 - pose), body.decode(code, 1 - pose))
+
+
+@pytest.mark.parametrize("skips", [False, True])
+@torch.inference_mode()
+def test_separable_bodies_that_turn_too(skips: bool) -> None:
+    config = BodyConfig(inputs=10, start=32, halvings=2, blocks=2, separable=True)
+    body = prepared(TurningBody(config, kernel=7, skips=skips))
+    given = picture(10)
+    exactly(QuickTurningBody(body)(given), body(given))
+
+
+def test_a_separable_network_gets_it_even_where_it_must_be_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick, "split_convs_work", lambda: False)
+    for separable, kind in ((True, QuickBody), (False, Body)):
+        network = prepared(EyebrowCombiner(EyebrowCombinerConfig(channels=32, separable=separable)))
+        quicken(network, exact=True)
+        assert isinstance(network.body, kind)

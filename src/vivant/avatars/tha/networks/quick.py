@@ -1,7 +1,8 @@
-"""The networks' bodies with their convolutions in 16-bit numbers: `vivant.nn.split_conv`.
+"""The networks' bodies made quick for one picture at a time on a CPU.
 
-They take the place of the bodies that they are made from, for one picture at a time on a CPU, and need nothing more
-of those than small parts. A norm and its activation wait until the next convolution wants bytes.
+Convolutions are in 16-bit numbers (`vivant.nn.split_conv`), separable ones in one pass over the memory, in float32
+(`vivant.nn.separable_conv`). They take the place of the bodies that they are made from, and need nothing more of those
+than small parts. A norm and its activation wait until the next convolution reads the feature.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from vivant.avatars.tha.networks.blocks import (
 )
 from vivant.avatars.tha.networks.unet import GROUPS, Block, DownLevel, Embedding, UNet, UpLevel, steering
 from vivant.nn.rows import Array
+from vivant.nn.separable_conv import KERNELS, NARROWEST, SeparableConv
 from vivant.nn.split_conv import (
     Change,
     Feature,
@@ -42,14 +44,14 @@ from vivant.nn.split_conv import (
 )
 
 
-def quicken(network: nn.Module) -> None:
-    """Give the folded `network` a quick body where the processor is made for it; it can then learn no more.
+def quicken(network: nn.Module, *, exact: bool = False) -> None:
+    """Give the folded `network` a quick body where there is one; it can then learn no more.
 
-    Separable networks stay: their time goes into moving numbers, and bytes would have to be moved too.
+    `exact`: only one that calculates in float32, which separable networks have.
     """
     bodies = {Body: QuickBody, TurningBody: QuickTurningBody, UNet: QuickUNet}
     separable = isinstance(network.body, Body | TurningBody) and network.body.enter.depthwise is not None
-    if split_convs_work() and not separable:
+    if separable or (not exact and split_convs_work()):
         network.body = bodies[type(network.body)](network.body)
 
 
@@ -70,33 +72,43 @@ class Pending:
         return self.feature.picture if self.change is None else changed(self.feature, self.change, reuse=True)
 
 
+Layer = Callable[[Pending, Tensor | None], Feature]
+"""A convolution of what is pending, plus another picture."""
+
+
 class QuickConv:
     """A `ConvBlock` or `DeconvBlock`."""
 
     def __init__(self, block: ConvBlock | DeconvBlock) -> None:
-        self.norm, weight = block.norm, block.conv.weight
-        if isinstance(block, ConvBlock):
-            self.conv: SplitConv | SplitDeconv = SplitConv(weight, stride=block.stride, padding=block.padding)
-        else:
-            self.conv = SplitDeconv(weight)
+        self.norm = block.norm
+        self.conv = convolution(block) if isinstance(block, ConvBlock) else doubling(block.depthwise, block.conv.weight)
 
     def __call__(self, x: Pending) -> Pending:
         """From one block to the next."""
-        return instance_normed(self.conv(x.pieces), self.norm)
+        return instance_normed(self.conv(x, None), self.norm)
 
 
 class QuickUp:
     """An `UpBlock`."""
 
     def __init__(self, up: UpBlock) -> None:
-        self.norm, weight = up.block.norm, up.block.conv.weight
-        self.conv = SplitDeconv(up.doubling.folded)
-        self.skip = SplitConv(weight[:, up.inputs :]) if weight.shape[1] > up.inputs else None
+        block, kernel = up.block, up.doubling.folded
+        self.norm, weight = block.norm, block.conv.weight
+        skips = slice(up.inputs, None)
+        self.skip: Layer | None = None
+        if block.depthwise is None:
+            self.conv = split(SplitDeconv(kernel))
+            if weight.shape[1] > up.inputs:
+                self.skip = split(SplitConv(weight[:, skips]))
+        else:
+            self.conv = apart(SeparableConv(kernel.transpose(0, 1), weight[:, : up.inputs], "double"))
+            if weight.shape[1] > up.inputs:
+                self.skip = apart(SeparableConv(block.depthwise.weight[skips], weight[:, skips], "same"))
 
     def __call__(self, x: Pending, skip: Pending | None) -> Pending:
         """`skip` has twice the size of `x`."""
-        more = None if self.skip is None or skip is None else self.skip(skip.pieces).picture
-        return instance_normed(self.conv(x.pieces, more), self.norm)
+        more = None if self.skip is None or skip is None else self.skip(skip, None).picture
+        return instance_normed(self.conv(x, more), self.norm)
 
 
 class QuickResidual:
@@ -251,6 +263,32 @@ class QuickBlock:
         for other in others:
             first += other
         return first
+
+
+def convolution(block: ConvBlock) -> Layer:
+    """The convolution of `block`, however it is calculated best."""
+    weight = block.conv.weight
+    if block.depthwise is None:
+        return split(SplitConv(weight, stride=block.stride, padding=block.padding))
+    kernel = block.depthwise.weight
+    if len(kernel) >= NARROWEST and kernel.shape[2] == KERNELS["halve" if block.stride == 2 else "same"]:
+        return apart(SeparableConv(kernel, weight, "halve" if block.stride == 2 else "same"))
+    return lambda x, more: measured(block.mix(x.picture))
+
+
+def doubling(depthwise: nn.Conv2d | None, weight: Tensor) -> Layer:
+    """A transposed convolution of kernel 4."""
+    return split(SplitDeconv(weight)) if depthwise is None else apart(SeparableConv(depthwise.weight, weight, "double"))
+
+
+def split(conv: SplitConv | SplitDeconv) -> Layer:
+    """`conv` of bytes."""
+    return lambda x, more: conv(x.pieces, more)
+
+
+def apart(conv: SeparableConv) -> Layer:
+    """`conv` of the feature and what is to come of it."""
+    return lambda x, more: conv(x.feature, x.change, more)
 
 
 def each(modules: nn.ModuleList) -> list[Any]:

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivant.avatars.tha.align import Square
-from vivant.avatars.tha.place import SEAM, fills, over, premultiplied, sample, seam, seen_window, straight
+from vivant.avatars.place import SEAM, Square, fills, over, premultiplied, sample, seam, seen_window, straight
 from vivant.face.window import Window
 
 

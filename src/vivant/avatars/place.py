@@ -1,19 +1,34 @@
-"""Where a character's square lies in the pictures that are drawn, and how it gets there."""
+"""Where the square that a network draws lies in the pictures that are written, and how it gets there."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.tha.align import Square
 from vivant.face.window import Window
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 SEAM = 0.06
-"""Width of the seam between drawn and still parts of a character, in sides of the square."""
+"""Width of the seam between drawn and still parts of a person, in sides of the square."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """The whole pixels of a picture that a network draws; may reach outside the picture."""
+
+    left: int
+    top: int
+    side: int
+
+    def covers(self, size: tuple[int, int]) -> bool:
+        """Whether a picture of `size` (width, height) lies within."""
+        width, height = size
+        return self.left <= 0 and self.top <= 0 and self.left + self.side >= width and self.top + self.side >= height
 
 
 def seen_window(square: Square, view: Window) -> Window:
@@ -74,7 +89,7 @@ def seam(square: Square, size: tuple[int, int], window: Window) -> Floats:
 
 def premultiplied(picture: Bytes) -> Floats:
     """`picture` (H, W, 4), straight alpha, as floats 0..255 whose colours are multiplied by alpha."""
-    from vivant.avatars.tha import kernels  # numba takes time to load
+    from vivant.avatars import place_kernels as kernels  # numba takes time to load
 
     layer = np.empty(picture.shape, np.float32)
     kernels.premultiply(picture.reshape(-1, 4), layer.reshape(-1, 4))
@@ -83,7 +98,7 @@ def premultiplied(picture: Bytes) -> Floats:
 
 def straight(layer: Floats) -> Bytes:
     """The picture (H, W, 4) uint8, straight alpha, of a premultiplied `layer`, the inverse of `premultiplied`."""
-    from vivant.avatars.tha import kernels
+    from vivant.avatars import place_kernels as kernels
 
     picture = np.empty(layer.shape, np.uint8)
     kernels.divide(np.ascontiguousarray(layer, np.float32).reshape(-1, 4), picture.reshape(-1, 4))
