@@ -31,7 +31,9 @@ KERNELS: dict[Way, int] = {"same": 3, "halve": 4, "double": 4}
 class SeparableConv:
     """Depthwise convolution without bias, then a mixing of channels.
 
-    same: kernel 3, padding 1; halve: kernel 4, stride 2, padding 1; double: its transposed one.
+    same: kernel 3, padding 1; halve: kernel 4, stride 2, padding 1; double: its transposed one. What it gives lies in
+    memory of its own and is good until the next call: to ask for memory anew costs as much as to calculate. So one
+    thread at a time may call it.
     """
 
     def __init__(self, depthwise: Tensor, mixing: Tensor, way: Way) -> None:
