@@ -1,4 +1,4 @@
-"""The networks' bodies made quick for one picture at a time on a CPU.
+"""The networks' bodies made quick for one picture at a time on a CPU; several are drawn one by one.
 
 Convolutions are in 16-bit numbers (`vivant.nn.split_conv`), separable ones in one pass over the memory, in float32
 (`vivant.nn.separable_conv`). They take the place of the bodies that they are made from, and need nothing more of those
@@ -136,14 +136,20 @@ class QuickBody(nn.Module):
         ]
 
     def encode(self, picture: Tensor) -> Tensor:
-        """What comes from the picture (1, inputs, S, S) alone: (1, 512, S / 8, S / 8), for `decode`."""
+        """What comes from the picture (N, inputs, S, S) alone: (N, 512, S / 8, S / 8), for `decode`."""
+        return one_by_one(self._encode, picture)
+
+    def decode(self, encoded: Tensor, pose: Tensor) -> Tensor:
+        """The feature (N, 64, S, S) of a picture's code for `pose` (N, pose)."""
+        return one_by_one(self._decode, encoded, pose)
+
+    def _encode(self, picture: Tensor) -> Tensor:
         x = Pending(measured(picture))
         for block in self.down:
             x = block(x)
         return self.join.mix(x.picture, slice(0, self.deepest))
 
-    def decode(self, encoded: Tensor, pose: Tensor) -> Tensor:
-        """The feature (1, 64, S, S) of a picture's code for `pose` (1, pose)."""
+    def _decode(self, encoded: Tensor, pose: Tensor) -> Tensor:
         steered = encoded + self.join.mix(planes(pose, encoded), slice(self.deepest, None))
         x = instance_normed(measured(steered), self.join.norm)
         for step in self.steps:
@@ -163,7 +169,10 @@ class QuickTurningBody(nn.Module):
         self.up = [QuickUp(block) for block in each(body.up)]
 
     def forward(self, picture: Tensor) -> Tensor:
-        """The feature (1, start, S, S) of `picture` (1, inputs, S, S)."""
+        """The feature (N, start, S, S) of `picture` (N, inputs, S, S)."""
+        return one_by_one(self._draw, picture)
+
+    def _draw(self, picture: Tensor) -> Tensor:
         x = self.enter(Pending(measured(picture)))
         passed: list[Pending | None] = []
         for block in self.down:
@@ -189,7 +198,10 @@ class QuickUNet(nn.Module):
         self.norm, self.leave = unet.norm, SplitConv(unet.leave.weight, unet.leave.bias)
 
     def forward(self, picture: Tensor, pose: Tensor, rough: Tensor | None = None) -> Tensor:
-        """`picture` (1, 4, S, S) and `pose` (1, 6) to (1, 7, S, S); `rough` is added to the first feature."""
+        """`picture` (N, 4, S, S) and `pose` (N, 6) to (N, 7, S, S); `rough` is added to the first feature."""
+        return one_by_one(self._draw, picture, pose, *([] if rough is None else [rough]))
+
+    def _draw(self, picture: Tensor, pose: Tensor, rough: Tensor | None = None) -> Tensor:
         given = self.embed(pose)
         x = self.enter(picture)
         skips = [measured(x if rough is None else x.add_(rough))]
@@ -263,6 +275,13 @@ class QuickBlock:
         for other in others:
             first += other
         return first
+
+
+def one_by_one(draw: Callable[..., Tensor], *given: Tensor) -> Tensor:
+    """What `draw` makes of each picture; layers lend their memory, so a result is copied where another follows."""
+    if len(given[0]) == 1:
+        return draw(*given)
+    return torch.cat([draw(*parts).clone() for parts in zip(*(part.split(1) for part in given), strict=True)])
 
 
 def convolution(block: ConvBlock) -> Layer:
