@@ -21,11 +21,11 @@ SMALL = 2**18
 
 
 def rows_of(x: Tensor) -> Array:
-    """A view (H W, C) of one picture (1, C, H, W); of bfloat16 its bits."""
+    """A view (H W, C) of one picture (1, C, H, W), or (D H W, C) of a volume; of bfloat16 its bits."""
     if x.dtype == torch.bfloat16:
         x = x.view(torch.uint16)
-    rows: Array = x.detach()[0].permute(1, 2, 0).numpy()
-    return rows.reshape(-1, rows.shape[2])
+    rows: Array = x.detach()[0].movedim(0, -1).numpy()
+    return rows.reshape(-1, rows.shape[-1])
 
 
 def cores_for(rows: Array) -> int:

@@ -100,7 +100,7 @@ class SeparableConv:
                 out = bands.out[place]
                 torch.mm(spread[: count * wide], self.mixing, out=out)
                 more = None if bands.more is None else bands.more[place]
-                split_kernels.join(out.numpy(), None, more, about, sums, ends)
+                split_kernels.join(out.numpy(), None, more, None, about, sums, ends)
 
 
 class _Bands(NamedTuple):

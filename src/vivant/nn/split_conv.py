@@ -39,10 +39,10 @@ def split_convs_work() -> bool:
 
 
 class Feature(NamedTuple):
-    """One picture whose channels lie together in memory, and what is known of each channel."""
+    """One picture or volume whose channels lie together in memory, and what is known of each channel."""
 
     picture: Tensor
-    """(1, C, H, W) float32"""
+    """(1, C, H, W) or (1, C, D, H, W) float32"""
     mean: Array
     """(C,), like the others"""
     variance: Array
@@ -79,21 +79,23 @@ class SplitConv:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 1) -> None:
-        """Of `weight` (O, I, K, K) and `bias` (O,)."""
-        self.step = weight.abs().amax((1, 2, 3)).clamp(min=SMALLEST) / (HIGHEST * STEPS)
-        steps = (weight / self.step[:, None, None, None]).round()
+        """Of `weight` (O, I, K, K), or (O, I, K, K, K) for volumes, and `bias` (O,)."""
+        self.step = weight.abs().flatten(1).amax(1).clamp(min=SMALLEST) / (HIGHEST * STEPS)
+        steps = (weight / self.step.reshape(-1, *[1] * (weight.dim() - 1))).round()
         high = (steps / STEPS).round()
         low = (steps - STEPS * high).clamp(-MIDDLE, HIGHEST)
         self.bias = bias
-        self.layout = ([stride, stride], [padding, padding], [1, 1], 1)
+        sides = weight.dim() - 2
+        self.convolution = torch.ops.onednn.qconv2d_pointwise if sides == 2 else torch.ops.onednn.qconv_pointwise
+        self.layout = ([stride] * sides, [padding] * sides, [1] * sides, 1)
         self.zero = torch.zeros(len(weight), dtype=torch.int32)
         self.weights = {"high": high.to(torch.int8), "both": torch.cat((high, low), 1).to(torch.int8)}
         self.packed: dict[str, Tensor] = {}
 
-    def __call__(self, x: Pieces, more: Tensor | None = None) -> Feature:
-        """(1, I, H, W) to (1, O, H', W'), plus `more`."""
+    def __call__(self, x: Pieces, more: Tensor | None = None, leak: float | None = None) -> Feature:
+        """(1, I, H, W) to (1, O, H', W'), plus `more`, then leaky ReLU of slope `leak` if that is given."""
         main, small = self.parts(x)
-        return join(main, small, more)
+        return join(main, small, more, leak)
 
     def parts(self, x: Pieces) -> tuple[Tensor, Tensor]:
         """Nearly all of the result in float32, and the rest, 256 times smaller, in bfloat16."""
@@ -102,7 +104,7 @@ class SplitConv:
 
     def _convolve(self, x: Tensor, step: float, packed: Tensor, bias: Tensor | None, to: torch.dtype) -> Tensor:
         given = (x, step, MIDDLE, packed, self.step, self.zero, bias)
-        result: Tensor = torch.ops.onednn.qconv2d_pointwise(*given, *self.layout, 1.0, 0, to, "none", [], "")
+        result: Tensor = self.convolution(*given, *self.layout, 1.0, 0, to, "none", [], "")
         return result
 
     def _packed(self, part: str, x: Tensor) -> Tensor:
@@ -133,11 +135,15 @@ class SplitDeconv:
 
 def measured(picture: Tensor) -> Feature:
     """A `picture` (1, C, H, W) that comes from elsewhere."""
-    return join(picture.contiguous(memory_format=torch.channels_last), None)
+    together = torch.channels_last if picture.dim() == 4 else torch.channels_last_3d
+    return join(picture.contiguous(memory_format=together), None)
 
 
-def join(main: Tensor, small: Tensor | None, more: Tensor | None = None) -> Feature:
-    """`main` plus `small` plus `more`, all (1, C, H, W), channels together; the result lies where `main` was."""
+def join(main: Tensor, small: Tensor | None, more: Tensor | None = None, leak: float | None = None) -> Feature:
+    """`main` plus `small` plus `more`, all (1, C, H, W), channels together; the result lies where `main` was.
+
+    Leaky ReLU of slope `leak` follows if that is given.
+    """
     from vivant.nn import split_kernels as kernels
 
     rows = rows_of(main)
@@ -146,8 +152,9 @@ def join(main: Tensor, small: Tensor | None, more: Tensor | None = None) -> Feat
     ends = np.empty((cores, 2, channels), np.float32)
     ends[:, 0], ends[:, 1] = np.inf, -np.inf
     parts = [_shares_of(part, cores) for part in (main, small, more)]
+    slope = None if leak is None else np.float32(leak)
     together(
-        partial(kernels.join, *part, about, *found)
+        partial(kernels.join, *part, slope, about, *found)
         for *part, found in zip(*parts, zip(sums, ends, strict=True), strict=True)
     )
     mean, variance = moments(sums.sum(0), about, len(rows))
@@ -171,8 +178,13 @@ def changed(feature: Feature, change: Change, *, reuse: bool = False) -> Tensor:
     return F.silu(picture, inplace=True) if change.leak is None else picture
 
 
-def cut(features: Sequence[Feature], change: Change | None = None) -> Pieces:
-    """The channels of all `features` after `change`, in bytes."""
+def cut(
+    features: Sequence[Feature], change: Change | None = None, gains: Sequence[Array | None] | None = None
+) -> Pieces:
+    """The channels of all `features` after `change`, in bytes.
+
+    A feature that has `gains` (P,), in 0..1, for its places is multiplied by them.
+    """
     from vivant.nn import split_kernels as kernels
 
     channels = sum(feature.picture.shape[1] for feature in features)
@@ -182,12 +194,13 @@ def cut(features: Sequence[Feature], change: Change | None = None) -> Pieces:
     pieces = Pieces(step, *(_empty(like, count * channels, torch.uint8) for count in (1, 2)))
     high, both = map(rows_of, pieces[1:])
     given, place = (None if leak is None else np.float32(leak), np.float32(1 / step)), 0
-    for feature in features:
+    for feature, gain in zip(features, gains or [None] * len(features), strict=True):
         rows, end = rows_of(feature.picture), place + feature.picture.shape[1]
         cores = cores_for(rows)
-        tasks = zip(*(shares(some, cores) for some in (rows, high, both)), strict=True)
+        by_core = [None] * cores if gain is None else shares(gain, cores)
+        tasks = zip(*(shares(some, cores) for some in (rows, high, both)), by_core, strict=True)
         part = (scale[place:end], offset[place:end], *given, place)
-        together(partial(kernels.cut, some, *part, *to) for some, *to in tasks)
+        together(partial(kernels.cut, some, gained, *part, *to) for some, *to, gained in tasks)
         place = end
     return pieces
 
@@ -222,4 +235,5 @@ def _woven(main: Tensor, small: Tensor) -> Tensor:
 def _empty(like: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
     """Room for so many channels of the size of `like`; PyTorch's begins where a cache line does, which tiles need."""
     size = (1, channels, *like.shape[2:])
-    return torch.empty(size, dtype=dtype, memory_format=torch.channels_last)
+    together = torch.channels_last if like.dim() == 4 else torch.channels_last_3d
+    return torch.empty(size, dtype=dtype, memory_format=together)

@@ -42,7 +42,9 @@ def _silu(value: Any) -> Any:
 widened, silu = compiled(_widened), compiled(_silu)
 
 
-def _join(main: Floats, small: Halves | None, more: Floats | None, about: Floats, sums: Doubles, ends: Floats) -> None:
+def _join(
+    main: Floats, small: Halves | None, more: Floats | None, leak: Any, about: Floats, sums: Doubles, ends: Floats
+) -> None:
     count, channels = main.shape
     one, two = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
     least, most = ends[0], ends[1]
@@ -54,7 +56,9 @@ def _join(main: Floats, small: Halves | None, more: Floats | None, about: Floats
                     value += widened(small[row, c])
                 if more is not None:
                     value += more[row, c]
-                if small is not None or more is not None:
+                if leak is not None:
+                    value = max(value, leak * value)
+                if small is not None or more is not None or leak is not None:
                     main[row, c] = value
                 least[c] = min(least[c], value)
                 most[c] = max(most[c], value)
@@ -81,18 +85,29 @@ def _weave(main: Floats, small: Halves, out: Floats, first: int, last: int) -> N
 
 
 def _cut(
-    rows: Floats, scale: Floats, offset: Floats, leak: Any, per_step: Any, place: Any, high: Bytes, both: Bytes
+    rows: Floats,
+    gains: Floats | None,
+    scale: Floats,
+    offset: Floats,
+    leak: Any,
+    per_step: Any,
+    place: Any,
+    high: Bytes,
+    both: Bytes,
 ) -> None:
     channels, whole = np.uint64(rows.shape[1]), np.uint64(high.shape[1])
     steps = np.empty(rows.shape[1], np.float32)
     highs, boths = high.reshape(-1), both.reshape(-1)
     for row in range(rows.shape[0]):
+        gain = per_step
+        if gains is not None:
+            gain *= gains[row]
         for c in range(rows.shape[1]):
             value = rows[row, c] * scale[c] + offset[c]
             if leak is None:
-                steps[c] = silu(value) * per_step
+                steps[c] = silu(value) * gain
             else:
-                steps[c] = max(value, leak * value) * per_step
+                steps[c] = max(value, leak * value) * gain
         top = np.uint64(row) * whole + np.uint64(place)
         low = top + np.uint64(row) * whole
         for c in range(channels):
@@ -107,6 +122,8 @@ def _cut(
 join = compiled(_join)
 """Add `small` and `more` (P, C), where there are any, to `main`, and say of each column what is in it.
 
+Leaky ReLU of slope `leak`, unless that is None, comes between.
+
 `sums` (2, C) grow by the sum and the sum of squares of the column less `about` (C,), and `ends` (2, C) hold its least
 and its most number.
 """
@@ -117,6 +134,8 @@ Of the four kinds the last three are taken one column, one row, and both later.
 """
 cut = compiled(_cut)
 """`rows` (P, C) times `scale` plus `offset` (C,), then leaky ReLU of slope `leak` (None: SiLU), as bytes.
+
+Each row is then multiplied by its number of `gains` (P,), if there are any.
 
 The result times `per_step` is 256 h + l; h plus 128 goes to `high` (P, W), l and h plus 128 to the halves of `both`
 (P, 2 W), all from column `place` on.
