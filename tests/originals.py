@@ -36,6 +36,8 @@ class Original:
         filled = _filler(self.path.parent.parent).fill(keys, constants)
         zero = json.loads(self.metadata.get("zero_filled_keys", "[]"))
         filled |= {key: np.zeros_like(filled[key]) for key in zero}
+        rules = json.loads(self.metadata.get("config", "{}")).get("scale_rules", [])
+        filled |= {key: filled[key] * _scale(key, shape, rules) for key, shape in keys.items() if key not in constants}
         return {key: torch.from_numpy(np.asarray(value)).reshape(keys[key]) for key, value in filled.items()}
 
     def load(self, network: nn.Module, table: KeyTable) -> None:
@@ -124,6 +126,13 @@ def _filler(folder: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _scale(key: str, shape: list[int], rules: list[tuple[str, str]]) -> np.float32:
+    """The factor of the first of `rules` that `key` fits; such layers expect weights of unit size."""
+    factor = next((factor for pattern, factor in rules if re.fullmatch(pattern, key)), "1")
+    root = np.sqrt(np.prod(shape[1:])) if "sqrt(fan_in)" in factor else 1.0
+    return np.float32(root * (100 if factor.startswith("100") else 1))
 
 
 def _slices(key: str) -> tuple[slice, ...]:

@@ -51,10 +51,24 @@ class BaselFace:
         right, left = self.mean[self.keypoints[list(OUTER_CORNERS)]]
         return float(np.linalg.norm(left - right))
 
+    def neutral(self, identity: Floats) -> Floats:
+        """Vertices (N, 3) in decimetres of the neutral face of `identity` (80,)."""
+        return self.mean + _moved(self.identity, identity)
+
+    def expressed(self, neutral: Floats, expression: Floats) -> Floats:
+        """Vertices (N, 3) of a `neutral` face (N, 3) with `expression` (64,); some 3 ms for the released model."""
+        return neutral + _moved(self.expression, expression)
+
     def offsets(self, vertices: Ints, expression: Floats, identity: Floats = NEUTRAL) -> Floats:
         """Offsets (T, K, 3) of `vertices` (K,) for coefficients (T, 64) and (T, 80) or (1, 80)."""
         moved = np.einsum("kce,te->tkc", self.expression[vertices], expression)
         return np.asarray(moved + np.einsum("kci,ti->tkc", self.identity[vertices], identity), np.float32)
+
+
+def _moved(basis: Floats, coefficients: Floats) -> Floats:
+    """Offsets (N, 3): one product of a flat matrix is three times as fast as one for each vertex."""
+    flat = basis.reshape(-1, basis.shape[-1]) @ np.asarray(coefficients, np.float32)
+    return np.asarray(flat.reshape(-1, 3))
 
 
 @functools.lru_cache(1)

@@ -76,9 +76,14 @@ def write_image(path: Path, pixels: Bytes) -> None:
     format_name = Image.registered_extensions()[path.suffix.lower()]
     options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}.get(format_name, {})
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format=format_name, **options)
+    write_whole(path, buffer.getbuffer())
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file under a temporary name and rename it at the end; raises `MediaError` where that fails."""
     temporary = path.parent / f".vivant-{secrets.token_hex(6)}.part"
     try:
-        temporary.write_bytes(buffer.getbuffer())
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     except OSError as error:
         raise MediaError(f"{path}: cannot be written: {error.strerror}; check the folder {path.parent}") from None
