@@ -36,7 +36,14 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each room may import beside itself; the command line and the studio may import everything."""
 FREE = {"cli", "commands", "speech_commands", "training_commands", "tha_commands", "live_commands", "studio"}
-FREE |= {"view_commands", "distill_commands", "export_commands", "tha_training_commands"}
+FREE |= {
+    "view_commands",
+    "real3d_commands",
+    "real3d_training_commands",
+    "distill_commands",
+    "export_commands",
+    "tha_training_commands",
+}
 
 
 def room_of(module: str) -> str:

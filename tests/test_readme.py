@@ -18,7 +18,7 @@ from vivant.commands import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 PAPERS = (
     *("README.md", "CONTRIBUTING.md", "examples/README.md"),
-    *(f"docs/{name}.md" for name in ("cli", "speech", "characters", "live", "architecture")),
+    *(f"docs/{name}.md" for name in ("cli", "speech", "characters", "real3d", "live", "architecture")),
 )
 
 

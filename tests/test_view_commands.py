@@ -51,6 +51,8 @@ def test_a_sheet_shows_the_head_from_all_sides(face: Path, tmp_path: Path) -> No
         ([], "say where the views go"),
         (["-o", "turn.mp4", "--camera", "spiral:3"], "camera 'spiral:3' is no way"),
         (["-o", "turn.mp4", "--seconds", "0"], "no length"),
+        (["--mesh", "head.glb"], "relief has no mesh"),
+        (["-o", "turn.mp4", "--avatar", "real3d"], "vivant weights import real3d DIR --bfm DIR"),
     ],
 )
 def test_a_mistake_gives_one_line(
@@ -62,6 +64,7 @@ def test_a_mistake_gives_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIVANT_WEIGHTS_DIR", str(tmp_path / "store"))
     assert main(["view", str(face), *words]) == 2
     said = capsys.readouterr()
     assert len(said.err.strip().splitlines()) == 1

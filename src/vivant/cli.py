@@ -21,7 +21,7 @@ commands:
   animate   a picture and a video, a sound or a motion file become a moving picture
   track     a video becomes a motion file (.npz, .json, .csv)
   speech    a voice becomes a motion file, or live from the microphone
-  view      the still head from other sides: a film or a sheet
+  view      the still head from other sides: a film, a sheet, or a mesh
   live      a tracker, the mouse or a voice moves a character now
   pose      a drawn character in a pose by numbers, or a sheet of all of them
   align     a drawing becomes the square that networks for drawn characters want

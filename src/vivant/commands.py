@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +31,7 @@ from vivant.portrait.open import open_portrait
 from vivant.portrait.portrait import Portrait
 from vivant.portrait.preflight import inspect_record, overlay
 from vivant.progress import shown_progress
+from vivant.real3d_commands import Real3DOptions
 from vivant.speech_commands import SpeechOptions, VoiceOptions, said, speech
 from vivant.tha_commands import (
     AlignOptions,
@@ -48,6 +49,8 @@ from vivant.weights import store
 from vivant.weights.store import Stored
 
 Output = Annotated[Path, arg(aliases=["-o"])]
+DEEP_LIMITS = (45.0, 25.0)
+"""Largest yaw and pitch in degrees of a head with depth, which can turn further than a picture."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,9 @@ class AnimateOptions:
     fps: str | None = None
     """Frames per second of the result, such as 25, 29.97 or 30000/1001; none: the driver's."""
     avatar: str = RenderSettings.avatar
-    """What draws: relief, or tha for drawn characters."""
+    """What draws: relief; real3d, a head with depth; or tha, for drawn characters."""
     drawn: CharacterOptions = field(default_factory=CharacterOptions)
+    deep: Real3DOptions = field(default_factory=Real3DOptions)
     quality: int | None = RenderSettings.quality
     """0..100, higher is better and larger."""
     provenance: bool = RenderSettings.provenance
@@ -139,7 +143,7 @@ class AnimateOptions:
             speech_model=self.how.speech_model,
             speech_weights=self.how.weights,
             avatar=self.avatar,
-            avatar_settings=self.drawn.settings(self.picture) if self.avatar == "tha" else None,
+            avatar_settings=self.avatar_settings(),
             fps=None if self.fps is None else parse_rate(self.fps),
             start=self.start,
             duration=self.duration,
@@ -147,10 +151,16 @@ class AnimateOptions:
             provenance=self.provenance,
         )
 
+    def avatar_settings(self) -> Any:
+        """The avatar's own settings; raises `SettingsError`."""
+        if self.avatar == "tha":
+            return self.drawn.settings(self.picture)
+        return self.deep.settings(fast=self.drawn.fast) if self.avatar == "real3d" else None
+
     def edits(self) -> EditSettings:
         """What is changed between driver and avatar; raises `SettingsError`."""
         right, up = (math.radians(angle) for angle in self.gaze_direction)
-        return EditSettings(
+        edits = EditSettings(
             camera=parse_camera(self.camera),
             smooth=self.smooth,
             expression=self.expression,
@@ -163,6 +173,8 @@ class AnimateOptions:
             gaze_direction=(right, up),
             seed=self.seed,
         )
+        yaw, pitch = map(math.radians, DEEP_LIMITS)
+        return replace(edits, limit_yaw=yaw, limit_pitch=pitch) if self.avatar == "real3d" else edits
 
     def drivers(self, said: Sequence[Path]) -> list[Driver]:
         """All drivers, `said` is the sound of the text; raises `SettingsError` for none, or several for one face."""
@@ -371,14 +383,16 @@ def bench(options: BenchOptions) -> int:
 class WeightsOptions:
     """Import published weights, and look after those that were imported.
 
-    import geneface|real3d|tha3|tha4|metrics FOLDER, list, show NAME, verify [NAME]; exit status of verify: 0 whole,
-    1 not.
+    import geneface|real3d|tha3|tha4|metrics|ict-facekit FOLDER, list, show NAME, verify [NAME]; exit status of verify:
+    0 whole, 1 not.
     """
 
     action: Positional[Literal["import", "list", "show", "verify"]]
     """What to do."""
     words: Positional[tuple[str, ...]] = ()
     """import: the system, and the folder or file of its checkpoints; show, verify: a name as list shows it."""
+    bfm: Path | None = None
+    """import real3d: the folder of the Basel face model's files, which the networks need beside their own."""
     licence: str = "not told"
     """import: the licence of the weights, kept with them."""
     json: bool = False
@@ -393,7 +407,7 @@ def weights(options: WeightsOptions) -> int:
     if len(options.words) not in wanted:
         raise SettingsError(f"weights {options.action} takes other words; see vivant weights --help")
     if options.action == "import":
-        found = _import_weights(options.words[0], Path(options.words[1]), options.licence)
+        found = _import_weights(options.words[0], Path(options.words[1]), options)
     else:
         found = [store.show(name) for name in options.words] or store.list_stored()
     problems = {one.name: store.verify(one) if options.action == "verify" else [] for one in found}
@@ -405,19 +419,28 @@ def weights(options: WeightsOptions) -> int:
     return int(any(problems.values()))
 
 
-def _import_weights(system: str, place: Path, licence: str) -> Sequence[Stored]:
+def _import_weights(system: str, place: Path, options: WeightsOptions) -> Sequence[Stored]:
     """Everything stored from the checkpoints at `place`."""
+    from vivant.avatars.real3d import released as real3d
+    from vivant.avatars.real3d.face_store import store_face
     from vivant.avatars.tha.networks import released as tha
     from vivant.evaluate import syncnet
     from vivant.motion.speech.networks import released
+    from vivant.training.real3d.heads import stored as heads
     from vivant.weights.release import import_weights
 
-    known = [*released.releases(), *syncnet.releases(), *tha.releases()]
-    if system not in {release.system for release in known}:
-        raise SettingsError(f"there is no system {system!r}; give one of geneface, real3d, tha3, tha4 and metrics")
-    done = import_weights(place, [release for release in known if release.system == system], licence)
+    if options.bfm is not None and system != real3d.SYSTEM:
+        raise SettingsError(f"--bfm goes with import {real3d.SYSTEM}; leave it out")
+    if system == heads.SYSTEM:
+        return [heads.import_head(place)]
+    known = [*released.releases(), *syncnet.releases(), *tha.releases(), *real3d.releases()]
+    systems = list(dict.fromkeys(release.system for release in known))
+    if system not in systems:
+        raise SettingsError(f"there is no system {system!r}; give one of {', '.join(systems)} and {heads.SYSTEM}")
+    faces = [] if options.bfm is None else [store_face(options.bfm, options.licence)]
+    done = import_weights(place, [release for release in known if release.system == system], options.licence)
     _warn(f"not imported: {line}" for line in done.left)
-    return done.stored
+    return [*faces, *done.stored]
 
 
 def _print_weights(stored: Stored, problems: Iterable[str], *, whole: bool) -> None:

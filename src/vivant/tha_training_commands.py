@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from vivant.errors import SettingsError
 from vivant.progress import shown_progress
@@ -15,6 +15,7 @@ from vivant.progress import shown_progress
 if TYPE_CHECKING:
     from vivant.training.tha.courses import Standing
     from vivant.training.tha.pairs import Examples, Source
+    from vivant.training.tha.stages import StageName
     from vivant.training_commands import TrainOptions
 
 
@@ -60,8 +61,10 @@ def _train_stage(options: TrainOptions, work: Path) -> int:
     from vivant.training.tha.full_training import TeacherSettings, train_stage
     from vivant.training.tha.perceptual import open_perceptual
 
+    if options.stage in ("i2p", "motion", "torso", "sr"):
+        raise SettingsError(f"tha has no stage {options.stage}; give brows, face, body or upscaler")
     settings = TeacherSettings(
-        options.stage,
+        cast("StageName", options.stage),
         options.examples,
         seed=options.seed,
         device=options.device,

@@ -29,6 +29,7 @@ Trained = Literal[
     "geneface/head_pose",
     "real3d/sync_expert",
     "real3d/audio_to_expression",
+    "real3d",
     "tha",
     "tha/compact",
 ]
@@ -43,6 +44,7 @@ class TrainOptions:
     published networks learn from, and geneface/sync_expert CLIPS and the others train one, stored as imported weights.
     tha --prepare FOLDER --puppets N (or --models FOLDER) draws characters in poses, tha FOLDER --stage body -o WORK
     trains a full system on them, tha/compact -o FILE the packaged poser's network.
+    real3d --prepare FOLDER --heads N renders heads, real3d FOLDER --stage i2p -o WORK trains a stage of 3-D portraits.
     """
 
     what: Positional[Trained]
@@ -63,8 +65,14 @@ class TrainOptions:
     """tha: a folder of .vrm or .glb characters to prepare."""
     poses: int = 60
     """tha: how many poses of each character are prepared."""
-    stage: Literal["brows", "face", "body", "upscaler"] = "body"
-    """tha: which networks are trained; the upscaler needs the trained body."""
+    heads: int | None = None
+    """real3d: how many heads to prepare."""
+    recipe: Annotated[Path | None, arg(aliases=["--config"])] = None
+    """real3d: a recipe in TOML; none: the publication's."""
+    preview: bool = False
+    """real3d: keep a sheet of held-out pictures beside the checkpoint."""
+    stage: Literal["brows", "face", "body", "upscaler", "i2p", "motion", "torso", "sr"] = "body"
+    """tha: which networks are trained; the upscaler needs the trained body. real3d: i2p, motion, torso or sr."""
     vgg: Path | None = None
     """tha: torchvision's vgg16 (.pth or .safetensors) for the perceptual losses; none: L1 alone."""
     examples: int | None = None
@@ -91,6 +99,10 @@ def train(options: TrainOptions) -> int:
         from vivant.tha_training_commands import train_tha
 
         return train_tha(options)
+    if options.what == "real3d":
+        from vivant.real3d_training_commands import train_real3d
+
+        return train_real3d(options)
     if options.held_out is not None:
         from vivant.training.speech.timed import make_timed_speech
 

@@ -1,14 +1,14 @@
-"""`vivant view`: the still head from other sides, as a film or a sheet of views."""
+"""`vivant view`: the still head from other sides, as a video, a sheet of views, or a mesh."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from vivant import provenance
 from vivant.animation import PictureSettings, animate, write
 from vivant.avatars import open_avatar
 from vivant.avatars.avatar import Avatar
+from vivant.avatars.real3d.real3d import Real3D
 from vivant.errors import SettingsError
 from vivant.face.pose import rotation_from_angles
 from vivant.media.container import spare_inputs
@@ -27,6 +28,7 @@ from vivant.portrait.layout import Crop
 from vivant.portrait.open import open_portrait
 from vivant.portrait.portrait import Portrait
 from vivant.progress import Progress, shown_progress
+from vivant.real3d_commands import Real3DOptions
 
 Bytes = NDArray[np.uint8]
 
@@ -37,7 +39,6 @@ CELL = 256
 """Pixels of a view on the sheet, if no size is given."""
 SHEETS = (".png", ".jpg", ".jpeg", ".webp")
 MOST_SECONDS = 600.0
-AVATAR = "relief"
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,14 @@ class ViewOptions:
     """The portrait."""
     output: Annotated[Path | None, arg(aliases=["-o"])] = None
     """The film or the sheet to write."""
+    avatar: Literal["relief", "real3d"] = "relief"
+    """What draws: relief, or real3d, a head with depth from imported weights."""
     camera: str = "orbit:30"
     """The camera's way: orbit:DEGREES, circle:DEGREES, each with :SECONDS of one round if you like."""
     seconds: float = 4.0
     """Length of the film."""
+    mesh: Path | None = None
+    """Write the head as a mesh with colours (.glb); real3d only."""
     face: str = "largest"
     """Which face of the picture: largest, left, right, centre, or a number from the left."""
     crop: Crop = "bust"
@@ -63,6 +68,9 @@ class ViewOptions:
     """Pixels of the longer side of the film, or of one view of the sheet."""
     background: str = "keep"
     """keep, blur, none (transparent), a colour such as #20a040, or a picture file."""
+    head: Real3DOptions = field(default_factory=Real3DOptions)
+    fast: bool = False
+    """Calculate published networks in numbers of 16 bits: faster, and nearly as exact."""
     provenance: bool = True
     """Mark the files as synthetic."""
     json: bool = False
@@ -73,26 +81,46 @@ class ViewOptions:
 
 def view(options: ViewOptions) -> int:
     """`vivant view`"""
-    output, path = _checked(options), parse_camera(options.camera)
-    portrait, avatar = open_portrait(options.picture, face=options.face), open_avatar(AVATAR)
+    outputs = _checked(options)
+    path = parse_camera(options.camera)
+    portrait = open_portrait(options.picture, face=options.face)
+    avatar = open_avatar(
+        options.avatar, options.head.settings(fast=options.fast) if options.avatar == "real3d" else None
+    )
+    source_type = provenance.made_by(options.avatar) if options.provenance else None
     with shown_progress("view", as_json=options.json) as progress:
-        if output.suffix.lower() in SHEETS:
-            mark = provenance.made_by(AVATAR) if options.provenance else None
-            provenance.write_picture(output, sheet(avatar, portrait, options, progress), mark)
-        else:
+        if options.output is not None and options.output.suffix.lower() in SHEETS:
+            provenance.write_picture(options.output, sheet(avatar, portrait, options, progress), source_type)
+        elif options.output is not None:
             _film(avatar, portrait, options, path, progress)
-    print(json.dumps({"event": "result", "output": str(output)}) if options.json else output)
+        if options.mesh is not None:
+            _mesh(options.mesh, avatar, portrait, source_type)
+    for place in outputs:
+        print(json.dumps({"event": "result", "output": str(place)}) if options.json else place)
     return 0
 
 
-def _checked(options: ViewOptions) -> Path:
-    """The file to write; raises SettingsError where it cannot be."""
-    if options.output is None:
-        raise SettingsError("say where the views go: -o turn.mp4, or -o sheet.png")
+def _checked(options: ViewOptions) -> Sequence[Path]:
+    """The files to write; raises SettingsError where they cannot be."""
+    outputs = [place for place in (options.output, options.mesh) if place is not None]
+    if not outputs:
+        raise SettingsError("say where the views go: -o turn.mp4, -o sheet.png, or --mesh head.glb")
+    if options.mesh is not None and options.avatar != "real3d":
+        raise SettingsError(f"{options.avatar} has no mesh of a whole head; use --avatar real3d")
     if not 0 < options.seconds <= MOST_SECONDS:
         raise SettingsError(f"seconds {options.seconds:g} is no length; give more than 0, up to {MOST_SECONDS:g}")
-    spare_inputs(options.output, [options.picture])
-    return options.output
+    for place in outputs:
+        spare_inputs(place, [options.picture])
+    return outputs
+
+
+def _mesh(place: Path, avatar: Avatar[Any], portrait: Portrait, source_type: str | None) -> None:
+    from vivant.media.glb import write_glb
+
+    assert isinstance(avatar, Real3D)
+    head = avatar.mesh(portrait)
+    comment = "" if source_type is None else provenance.describe(source_type)
+    write_glb(place, head.vertices, head.triangles, head.colours, comment)
 
 
 def _film(avatar: Avatar[Any], portrait: Portrait, options: ViewOptions, path: CameraPath, progress: Progress) -> None:
@@ -101,7 +129,7 @@ def _film(avatar: Avatar[Any], portrait: Portrait, options: ViewOptions, path: C
     states = seen_from((FaceState() for _ in range(count)), RATE, path)
     look = PictureSettings(options.crop, options.size, options.background)
     frames = _counted(animate(portrait, states, avatar, look, RATE), count, progress)
-    write(options.output, frames, RATE, mark_origin=options.provenance, avatar=AVATAR)
+    write(options.output, frames, RATE, mark_origin=options.provenance, avatar=options.avatar)
 
 
 def sheet(avatar: Avatar[Any], portrait: Portrait, options: ViewOptions, progress: Progress) -> Bytes:

@@ -7,7 +7,7 @@ from typing import Any
 from vivant.avatars.avatar import Avatar
 from vivant.errors import SettingsError
 
-AVATARS = ("relief", "tha")
+AVATARS = ("relief", "real3d", "tha")
 """Names that `open_avatar` knows."""
 
 
@@ -20,6 +20,10 @@ def open_avatar(name: str = "relief", settings: Any = None) -> Avatar[Any]:
         from vivant.avatars.relief.relief import Relief
 
         return Relief(settings)
+    if name == "real3d":
+        from vivant.avatars.real3d.real3d import Real3D
+
+        return Real3D(settings)
     if name == "tha":
         from vivant.avatars.tha.tha import Tha
 

@@ -281,7 +281,7 @@ def one_by_one(draw: Callable[..., Tensor], *given: Tensor) -> Tensor:
     """What `draw` makes of each picture; layers lend their memory, so a result is copied where another follows."""
     if len(given[0]) == 1:
         return draw(*given)
-    return torch.cat([draw(*parts).clone() for parts in zip(*(part.split(1) for part in given), strict=True)])
+    return torch.cat([draw(*parts).clone() for parts in zip(*(torch.split(part, 1) for part in given), strict=True)])
 
 
 def convolution(block: ConvBlock) -> Layer:

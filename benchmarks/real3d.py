@@ -1,0 +1,164 @@
+"""Real3D-Portrait's frame: the quick way, exact and fast, beside a loop that follows the publication step by step.
+
+    python benchmarks/real3d.py [--weights] [--cores 2] [--frames 3] [--seed 0]
+
+The published sizes, pictures of 512 x 512. The plain loop makes every frame as published: all of the motion adapter,
+the volume step by step, torso and background encoded anew; only the planes of the portrait are kept, as there. The
+others keep what depends on the portrait. All see the same inputs in turns; the least time of each part counts, since
+other work on the machine only adds. Without --weights (those that vivant weights import stored) the networks hold
+random numbers: times are the same. dB is the PSNR of frames against the plain loop's, peak 2; "largest" the largest
+difference of a channel in -1..1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vivant.avatars.real3d.camera import camera_of_pose
+from vivant.avatars.real3d.networks.generator import RGB, Generator
+from vivant.avatars.real3d.networks.quick_generator import quickened
+from vivant.avatars.real3d.released import NAME
+from vivant.avatars.real3d.volume import VolumeSettings, render
+from vivant.weights.store import load_stored
+
+PARTS = ("adapter", "volume", "super-resolution")
+DENSE = 3.3
+"""Added to the density of a random field, which then stops two thirds of the light, as heads do."""
+
+
+class Given(NamedTuple):
+    """What a portrait and a frame bring."""
+
+    head: Tensor
+    codes: tuple[Tensor, Tensor]
+    pictures: tuple[Tensor, Tensor, Tensor]
+    source: Tensor
+    code: Tensor
+    camera: Tensor
+    target: Tensor
+
+
+class Timed(NamedTuple):
+    """A frame, and seconds of each part."""
+
+    frame: Tensor
+    seconds: tuple[float, ...]
+
+
+def main() -> None:
+    """Run everything and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", action="store_true", help="those that were imported, not random numbers")
+    parser.add_argument("--cores", type=int, default=torch.get_num_threads())
+    parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(options.cores)
+    torch.manual_seed(options.seed)
+    what = given(np.random.default_rng(options.seed))
+    with torch.inference_mode():
+        measure(trained() if options.weights else random_generator(what), what, options.frames)
+
+
+def measure(network: Generator, what: Given, frames: int) -> None:
+    """Print one line for each way, all measured in turns."""
+    start = time.perf_counter()
+    planes = network.image_to_plane(what.head)
+    print(f"planes of the portrait, once, plain: {time.perf_counter() - start:.1f} s", flush=True)
+    ways: dict[str, Callable[[], Timed]] = {"plain loop": lambda: plainly(network, what, planes)}
+    for name, fast in (("exact", False), ("fast", True)):
+        ways[name] = quickly(quickened(copy.deepcopy(network), fast=fast), what)
+    seconds: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
+    drawn: dict[str, Tensor] = {}
+    for _ in range(frames + 1):  # the first warms up
+        for name, draw in ways.items():
+            drawn[name], times = draw()
+            seconds[name].append(times)
+    print(f"{'ms':12}" + "".join(f"{part:>18}" for part in (*PARTS, "frame", "ratio", "largest", "dB")))
+    plain = np.min(seconds["plain loop"][1:], 0)
+    for name, found in seconds.items():
+        least = np.min(found[1:], 0)
+        parts = [f"{1000 * value:18.0f}" for value in (*least, least.sum())]
+        apart = (drawn[name].clamp(-1, 1) - drawn["plain loop"].clamp(-1, 1)).double()
+        near = f"{apart.abs().max():18.2g}{-10 * np.log10(float(apart.square().mean()) / 4 + 1e-20):18.1f}"
+        print(f"{name:12}" + "".join(parts) + f"{plain.sum() / least.sum():18.2f}" + near * (name != "plain loop"))
+
+
+def plainly(network: Generator, what: Given, planes: Tensor) -> Timed:
+    """As published."""
+    steps = [time.perf_counter()]
+    moved = planes + network.motion_adapter(torch.cat((*what.codes, what.code), 1))
+    steps.append(time.perf_counter())
+    rendered = render(moved, what.camera, network.decoder, VolumeSettings(plain=True))
+    steps.append(time.perf_counter())
+    still = network.super_resolution.still(*what.pictures)
+    features = rendered.features
+    given = (features, features[:, :RGB], rendered.weights, still, what.source, what.target)
+    frame = network.super_resolution(*given).frame
+    steps.append(time.perf_counter())
+    return Timed(frame, tuple(np.diff(steps)))
+
+
+def quickly(network: Generator, what: Given) -> Callable[[], Timed]:
+    """As the avatar does."""
+    person = network.meet(what.head, what.codes, what.pictures, what.source)
+
+    def draw() -> Timed:
+        steps = [time.perf_counter()]
+        moved = person.planes + network.motion_adapter.forward_target(person.codes, what.code)
+        steps.append(time.perf_counter())
+        rendered = render(moved, what.camera, network.decoder)
+        steps.append(time.perf_counter())
+        features = rendered.features
+        given = (features, features[:, :RGB], rendered.weights, person.still, person.source, what.target)
+        frame = network.super_resolution(*given).frame
+        steps.append(time.perf_counter())
+        return Timed(frame, tuple(np.diff(steps)))
+
+    return draw
+
+
+def given(random: np.random.Generator) -> Given:
+    """Smooth random pictures, a turned head."""
+
+    def picture(channels: int = 3) -> Tensor:
+        small = torch.from_numpy(random.uniform(-1, 1, (1, channels, 16, 16)).astype(np.float32))
+        return torch.nn.functional.interpolate(small, (512, 512), mode="bicubic").clamp(-1, 1)
+
+    classes = torch.nn.functional.one_hot(picture(6).argmax(1), 6).permute(0, 3, 1, 2).float()
+    camera = camera_of_pose(np.array([[0.1, 0.3, 0.0]], np.float32), np.zeros((1, 3), np.float32))
+    source = torch.from_numpy(random.uniform(-0.5, 0.5, (1, 68, 3)).astype(np.float32))
+    pictures = (picture(), picture(), classes)
+    head, first, second, code = (picture() for _ in range(4))
+    return Given(head, (first, second), pictures, source, code, torch.from_numpy(camera), source + 0.03)
+
+
+def random_generator(what: Given) -> Generator:
+    """Random numbers, normed by what the layers make of `what`, else frames leave every range; a dense field."""
+    network = Generator().requires_grad_(False)
+    network.decoder.out.bias[0] = DENSE
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
+            module.momentum = None  # the statistics become those of what is seen
+    network.train()
+    network(what.head, torch.cat((*what.codes, what.code), 1), what.camera, what.pictures, (what.source, what.target))
+    return network.eval()
+
+
+def trained() -> Generator:
+    """The imported weights."""
+    network = Generator()
+    load_stored(network, NAME)
+    return network.eval().requires_grad_(False)
+
+
+if __name__ == "__main__":
+    main()

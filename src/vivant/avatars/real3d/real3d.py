@@ -1,0 +1,169 @@
+"""Real3D: one portrait as a head with depth. Networks draw a square around the face, here it gets its place.
+
+    prepare   cuts the square out, takes it apart (head, torso, background), lets the networks look at it once
+    draw      state -> the networks' picture of the square -> its part of the frame
+
+What the square does not hold stays as it is; along the seam the drawn picture eases into the still one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivant.avatars.avatar import Frame
+from vivant.avatars.place import Square, premultiplied, sample, seam, straight
+from vivant.avatars.real3d.crop import CropSettings
+from vivant.avatars.real3d.prepare import Layers, LayerSettings, prepare_layers
+from vivant.errors import SettingsError, WeightsError
+from vivant.face.window import Window
+from vivant.motion.state import FaceState
+from vivant.portrait.matte import cut_out
+from vivant.portrait.portrait import Portrait
+
+if TYPE_CHECKING:
+    from vivant.avatars.real3d.mesh import HeadMesh
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+
+class Painter(Protocol):
+    """Draws the square around a face."""
+
+    def prepare(self, layers: Layers) -> Any:
+        """Everything that frames share."""
+        ...
+
+    def draw(self, head: Any, state: FaceState) -> Bytes:
+        """The square in `state`: (512, 512, 4) RGBA, sRGB, straight alpha."""
+        ...
+
+    def mesh(self, head: Any) -> HeadMesh:
+        """The head as a surface with colours."""
+        ...
+
+
+@dataclass(frozen=True)
+class Real3DSettings:
+    """Who draws, and how a portrait is made ready."""
+
+    fast: bool = False
+    """The published networks calculate in numbers of 16 bits: nearly as exact."""
+    solid: float = 0.9
+    """From which weight on the head hides all background; more, up to 1, where hair looks translucent."""
+    face_share: float = CropSettings.least_face
+    """Share of the square that the face covers at least."""
+    segmenter: Path | None = None
+    """MediaPipe's selfie_multiclass_256x256.tflite, which tells hair, skin and clothes apart; none: our own means."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.solid <= 1:
+            raise SettingsError(f"a head that is solid from a weight of {self.solid:g} on cannot be; give 0 to 1")
+        if not 0.05 <= self.face_share <= 0.6:
+            raise SettingsError(f"a face that covers {self.face_share:g} of the square cannot be; give 0.05 to 0.6")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A portrait in its place."""
+
+    draw: Callable[[FaceState], Bytes]
+    """(512, 512, 4) of the square."""
+    window: Window
+    """Of the square, or of the whole view where the person is cut out."""
+    square: Square
+    still: Floats
+    """(rows, columns, 4) premultiplied, 0..255: what is seen where nothing is drawn, in `window`."""
+    share: Floats
+    """(rows, columns, 1) how much of each pixel the drawn picture has, beside `still`."""
+    cutout: bool
+
+
+class Real3D:
+    """Draws heads with depth; see `Real3DSettings`."""
+
+    def __init__(self, settings: Real3DSettings | None = None) -> None:
+        """Load the networks; raises WeightsError where they are missing or damaged."""
+        self.settings = settings or Real3DSettings()
+        self.painter = open_painter(self.settings)
+
+    def prepare(self, portrait: Portrait, view: Window, *, cutout: bool = False) -> Prepared:
+        """Take `portrait` apart for frames of `view`; see `Avatar.prepare`.
+
+        Raises FaceNotFoundError where its face cannot be drawn.
+        """
+        layers = self.layers(portrait)
+        crop = layers.crop
+        square = Square(int(crop.x), int(crop.y), int(crop.width))
+        head = self.painter.prepare(layers)
+        window = view if cutout else crop
+        return Prepared(
+            draw=lambda state: self.painter.draw(head, state),
+            window=window,
+            square=square,
+            still=_still(portrait, layers, window, cutout=cutout),
+            share=seam(square, portrait.size, window),
+            cutout=cutout,
+        )
+
+    def layers(self, portrait: Portrait) -> Layers:
+        """What the networks see of `portrait`; raises FaceNotFoundError."""
+        settings = LayerSettings(CropSettings(least_face=self.settings.face_share), self.settings.segmenter)
+        return prepare_layers(portrait, settings)
+
+    def draw(self, prepared: Prepared, state: FaceState) -> Frame:
+        """One frame of the prepared window in `state`."""
+        drawn, share = prepared.draw(state), prepared.share
+        if not prepared.cutout:
+            drawn[..., 3] = 255
+            layer = prepared.still + share * (drawn - prepared.still)
+            return Frame(np.asarray(layer + 0.5, np.uint8), prepared.window)
+        layer = sample(premultiplied(drawn), prepared.square, prepared.window)
+        return Frame(straight(prepared.still + share * (layer - prepared.still)), prepared.window)
+
+    def mesh(self, portrait: Portrait) -> HeadMesh:
+        """The head of `portrait` with the expression that it has, as a surface with colours.
+
+        Raises FaceNotFoundError, and MissingExtraError without scikit-image.
+        """
+        return self.painter.mesh(self.painter.prepare(self.layers(portrait)))
+
+
+def open_painter(settings: Real3DSettings) -> Painter:
+    """The imported networks around the imported face; raises WeightsError that says how to get what is missing."""
+    import torch
+
+    from vivant.avatars.real3d.face_store import open_face
+    from vivant.avatars.real3d.networks.generator import Generator
+    from vivant.avatars.real3d.networks.quick_generator import quickened
+    from vivant.avatars.real3d.published import PublishedPainter
+    from vivant.avatars.real3d.released import NAME
+    from vivant.weights.store import list_stored, load_stored
+
+    mesh = open_face()
+    if not any(one.name == NAME for one in list_stored()):
+        raise WeightsError(
+            "the networks of Real3D-Portrait were not imported; run: vivant weights import real3d DIR --bfm DIR"
+        )
+    with torch.device("meta"):
+        network = Generator()
+    network = network.to_empty(device="cpu")
+    load_stored(network, NAME)
+    return PublishedPainter(quickened(network, fast=settings.fast), mesh, settings.solid)
+
+
+def _still(portrait: Portrait, layers: Layers, window: Window, *, cutout: bool) -> Floats:
+    """What stands still, (rows, columns, 4) premultiplied in `window`."""
+    if not cutout:
+        opaque = np.full((*layers.picture.shape[:2], 1), 255, np.uint8)
+        return np.asarray(np.concatenate([layers.picture, opaque], 2), np.float32)
+    person = cut_out(portrait)
+    alpha = np.asarray(person.alpha * 255 + 0.5, np.uint8)[..., None]
+    whole = Square(0, 0, portrait.size[0])
+    return sample(premultiplied(np.concatenate([person.colour, alpha], 2)), whole, window)

@@ -1,0 +1,136 @@
+"""Perceptual distance of pictures by VGG19 and VGG-Face, as the published training has it (real3d 14.2).
+
+The weights are the user's: torchvision's `vgg19`, and VGG-Face's sixteen layers (convolutions named `conv1_1` to
+`conv5_3`), as .pth or .safetensors files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vivant.errors import WeightsError
+from vivant.training.tha.perceptual import MEAN, SPREAD
+from vivant.weights.checkpoint import Tensors, read_checkpoint
+
+WIDTHS = (64, 128, 256, 512, 512)
+VGG19 = (2, 2, 4, 4, 1)
+VGG_FACE = (2, 2, 3, 3, 1)
+"""Convolutions of each group up to the last that is compared, relu5_1."""
+WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+"""Of relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
+FACE_MEAN = (129.186, 104.762, 93.594)
+"""Of the pictures of VGG-Face, 0..255."""
+SIZE = 512
+HALVINGS = 3
+
+
+class Vgg(nn.Module):
+    """Convolutions of kernel 3 in groups, a max pooling between the groups."""
+
+    def __init__(self, counts: tuple[int, ...]) -> None:
+        super().__init__()
+        inputs = 3
+        groups = []
+        for width, count in zip(WIDTHS, counts, strict=True):
+            groups.append(nn.ModuleList(nn.Conv2d(width if i else inputs, width, 3, padding=1) for i in range(count)))
+            inputs = width
+        self.groups = nn.ModuleList(groups)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The first activation of each group, of a picture (N, 3, H, W) that is normalised already."""
+        found = []
+        for place, group in enumerate(self.groups):
+            x = F.max_pool2d(x, 2) if place else x
+            for number, conv in enumerate(cast(nn.ModuleList, group)):
+                x = F.relu(conv(x))
+                if number == 0:
+                    found.append(x)
+        return found
+
+
+class FacePerceptual(nn.Module):
+    """Both networks, or one; `forward` compares pictures by what they see."""
+
+    def __init__(self, *, general: bool = True, face: bool = True, size: int = SIZE) -> None:
+        super().__init__()
+        self.general = Vgg(VGG19) if general else None
+        self.face = Vgg(VGG_FACE) if face else None
+        self.size = size
+
+    def forward(self, found: Tensor, wanted: Tensor) -> Tensor:
+        """Sum of the mean differences of features, of pictures (N, 3, H, W) RGB, 0..1 as the networks expect it.
+
+        The later stages of the published training give -1..1. Terms that are no number count nothing.
+        """
+        if found.shape[-1] != self.size:
+            found, wanted = (
+                F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True) for x in (found, wanted)
+            )
+        terms = self._general(found, wanted) + self._face(found, wanted)
+        return torch.stack([*terms, found.new_zeros([])]).nan_to_num(nan=0.0).sum()
+
+    def _general(self, found: Tensor, wanted: Tensor) -> list[Tensor]:
+        if self.general is None:
+            return []
+        mean, spread = (found.new_tensor(numbers)[:, None, None] for numbers in (MEAN, SPREAD))
+        pair = ((found - mean) / spread, (wanted - mean) / spread)
+        terms = _differences(self.general, pair)
+        for _ in range(HALVINGS):
+            pair = (_halved(pair[0]), _halved(pair[1]))
+            terms.append(_differences(self.general, pair)[-1])
+        return terms
+
+    def _face(self, found: Tensor, wanted: Tensor) -> list[Tensor]:
+        if self.face is None:
+            return []
+        mean = found.new_tensor(FACE_MEAN)[:, None, None]
+        return [term / 255 for term in _differences(self.face, (found * 255 - mean, wanted * 255 - mean))]
+
+
+def open_face_perceptual(vgg19: Path | None, vgg_face: Path | None) -> FacePerceptual | None:
+    """The networks of the user's files, frozen; None without any. Raises WeightsError for files of another kind."""
+    if vgg19 is None and vgg_face is None:
+        return None
+    network = FacePerceptual(general=vgg19 is not None, face=vgg_face is not None)
+    for path, vgg, counts, what in (
+        (vgg19, network.general, (2, 2, 4, 4, 4), "torchvision's vgg19"),
+        (vgg_face, network.face, (2, 2, 3, 3, 3), "VGG-Face"),
+    ):
+        if path is not None and vgg is not None:
+            with read_checkpoint(path) as tensors:
+                _fill(vgg, tensors, counts, f"{path}: not the weights of {what}")
+    return network.eval().requires_grad_(False)
+
+
+def _fill(vgg: Vgg, tensors: Tensors, counts: tuple[int, ...], fault: str) -> None:
+    """Load `tensors`, named by group and number (`conv1_1`) or by torchvision's place (`features.0`)."""
+    place, state = 0, {}
+    for group, count in enumerate(counts):
+        for number in range(count):
+            for part in ("weight", "bias"):
+                names = (f"features.{place}.{part}", f"conv{group + 1}_{number + 1}.{part}")
+                key = next((name for name in names if name in tensors), None)
+                if key is None:
+                    raise WeightsError(f"{fault}: it has no {names[0]}")
+                state[f"groups.{group}.{number}.{part}"] = tensors[key].float().clone()
+            place += 2  # its ReLU has a number too
+        place += 1
+    wanted = vgg.state_dict()
+    wrong = [name for name, tensor in wanted.items() if state[name].shape != tensor.shape]
+    if wrong:
+        raise WeightsError(f"{fault}: {wrong[0]} is {list(state[wrong[0]].shape)}")
+    vgg.load_state_dict({name: state[name] for name in wanted})
+
+
+def _differences(vgg: Vgg, pair: tuple[Tensor, Tensor]) -> list[Tensor]:
+    found, wanted = (vgg(picture) for picture in pair)
+    return [weight * (one - other).abs().mean() for weight, one, other in zip(WEIGHTS, found, wanted, strict=True)]
+
+
+def _halved(picture: Tensor) -> Tensor:
+    return F.interpolate(picture, scale_factor=0.5, mode="bilinear")

@@ -1,0 +1,69 @@
+"""`vivant train real3d` on small heads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_heads import small_sizes, write_heads
+
+from vivant.cli import main
+
+
+def toml(value: Any, table: str) -> list[str]:
+    """A dataclass as the tables of a recipe."""
+    plain, nested = [f"[{table}]"], []
+    for one in fields(value):
+        part = getattr(value, one.name)
+        if is_dataclass(part):
+            nested += toml(part, f"{table}.{one.name}")
+        else:
+            plain.append(f"{one.name} = {json.dumps(part)}")
+    return plain + nested
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    course = ["[course]", "batch = 1", "every = 1", "tests = 1", "readers = 0"]
+    path.write_text("\n".join([*course, *toml(small_sizes(), "sizes")]), encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_a_stage_is_trained_and_shown(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heads, work = write_heads(tmp_path / "heads"), tmp_path / "work"
+    told = ["train", "real3d", str(heads), "--stage", "i2p", "--recipe", str(recipe), "-o", str(work), "--steps", "2"]
+    assert main([*told, "--preview", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[-1]["event"] == "result"
+    assert lines[-1]["step"] == 2
+    assert {"state.json", "figures.jsonl", "preview.png"} <= {path.name for path in work.iterdir()}
+    assert main(told) == 0
+    assert "at its end already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["real3d", "--stage", "i2p", "-o", "w"], "name one folder"),
+        (["real3d", "d"], "real3d has no stage body"),
+        (["real3d", "d", "--stage", "sr"], "-o FOLDER"),
+        (["real3d", "d", "--stage", "sr", "-o", "w"], "no shards of rendered heads"),
+        (["real3d", "--prepare", "h"], "--heads N"),
+        (["real3d", "d", "--stage", "i2p", "-o", "w", "--recipe", "none.toml"], "none.toml: cannot be read"),
+        (["tha", "d", "--stage", "sr", "-o", "w"], "tha has no stage sr"),
+    ],
+)
+def test_what_is_missing_is_told_in_one_line(
+    options: list[str], fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIVANT_WEIGHTS_DIR", str(tmp_path / "weights"))
+    assert main(["train", *options]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert fault in told[-1]
+    assert list(tmp_path.glob("w/state*")) == []
