@@ -208,7 +208,7 @@ def test_a_turned_head_and_eyes_beyond_the_frame_are_drawn_where_the_mesh_is(fac
 def real(samples, name: str):
     from PIL import Image
 
-    from vivant.avatars.relief.deform import read_source
+    from vivant.avatars.retarget import read_source
     from vivant.face.pose import fit_head_pose
     from vivant.face.tracker import FaceTracker
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vivant.avatars.relief.light import Light, estimate_light, skin_triangles, vertex_normals
+from vivant.avatars.relief.light import Light, estimate_light, skin_triangles
 from vivant.face.landmarks import BROW_LEFT, EYE_RIGHT, LIPS_OUTER, MESH_COUNT
 from vivant.face.model import load_face_model
+from vivant.face.normals import vertex_normals
 from vivant.face.pose import HeadPose, fit_head_pose, rotation_from_angles
 from vivant.face.raster import rasterise
 from vivant.face.tracker import FaceTracker

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.avatars.relief.conftest import state
-from vivant.avatars.relief import deform
+from vivant.avatars import retarget
 from vivant.avatars.relief import mouth as mouth_module
 from vivant.avatars.relief.light import LUMA, Light
 from vivant.avatars.relief.mouth import LOWER_RINGS, UPPER_RINGS, draw_mouth, prepare_mouth, read_palette, thin_lips
@@ -28,7 +28,7 @@ class Subject:
 
     def __init__(self, portrait):
         self.portrait = portrait
-        self.source = deform.read_source(load_face_model(), portrait.pose, portrait.landmarks, portrait.scores)
+        self.source = retarget.read_source(load_face_model(), portrait.pose, portrait.landmarks, portrait.scores)
         self.mouth = prepare_mouth(portrait, self.source)
 
     def shape(self, **curves):

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from vivant.avatars.relief.deform import read_source
 from vivant.avatars.relief.folds import FOLDS, GRID, LEFT, STEP, TOP, reliefs
-from vivant.avatars.relief.light import vertex_normals
 from vivant.avatars.relief.wrinkles import WrinkleSettings, fold_weights, prepare_wrinkles, shade
+from vivant.avatars.retarget import read_source
 from vivant.face.arkit import CURVES, INDEX
 from vivant.face.landmarks import MESH_COUNT
 from vivant.face.model import load_face_model
+from vivant.face.normals import vertex_normals
 from vivant.face.pose import HeadPose, rotation_from_angles
 from vivant.face.raster import rasterise
 from vivant.portrait.portrait import Portrait

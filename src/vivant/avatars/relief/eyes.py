@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.relief.deform import Source
 from vivant.avatars.relief.eyeball import (
     BALL,
     MAX_GAZE,
@@ -33,6 +32,7 @@ from vivant.avatars.relief.lids import (
     place_patch,
     smoothstep,
 )
+from vivant.avatars.retarget import Source
 from vivant.face.arkit import INDEX
 from vivant.face.landmarks import EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT
 from vivant.face.model import load_face_model

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.relief.light import vertex_normals
 from vivant.face.model import FaceModel
+from vivant.face.normals import vertex_normals
 from vivant.face.pose import HeadPose, angles_from_rotation
 from vivant.face.raster import rasterise
 

@@ -71,17 +71,6 @@ def skin_colour(portrait: Portrait, shape: Floats) -> Floats:
     return _median_colour(colours, weights)
 
 
-def vertex_normals(shape: Floats, triangles: Ints) -> Floats:
-    """Unit normals (N, 3) of a mesh with points `shape` (N, 3); zero where no triangle ends."""
-    corners = shape[triangles]
-    crossed = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(shape)
-    for k in range(3):
-        np.add.at(normals, triangles[:, k], crossed)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.asarray(normals / np.maximum(length, 1e-9), np.float32)
-
-
 def skin_triangles() -> Ints:
     """Triangles (T, 3) of the face mesh that show bare skin: no brows, eyes, lips or nostrils."""
     model = load_face_model()

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.relief.deform import Source
 from vivant.avatars.relief.light import LUMA, Light, estimate_light
 from vivant.avatars.relief.teeth import (
     LOWER,
@@ -28,6 +27,7 @@ from vivant.avatars.relief.teeth import (
     build_tongue,
     quads,
 )
+from vivant.avatars.retarget import Source
 from vivant.face.arkit import INDEX
 from vivant.face.landmarks import EYE_LEFT, EYE_RIGHT, LIP_PAIRS, LIPS_INNER, LIPS_OUTER, OVAL
 from vivant.face.pose import HeadPose

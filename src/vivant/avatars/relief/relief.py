@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.avatars import retarget
 from vivant.avatars.avatar import Frame
-from vivant.avatars.relief import deform
 from vivant.avatars.relief.eyes import Eyes, draw_eyes, place_lids, prepare_eyes
 from vivant.avatars.relief.hidden import HiddenSide, build_hidden_side, resample, toward_viewer
 from vivant.avatars.relief.mesh import Sheet, SheetSettings, build_sheet, face_size, hull_rows, move_sheet
@@ -43,7 +43,7 @@ class ReliefSettings:
     """Longer side of the raster on which the flow is computed."""
     reach: float = 1.15
     """Room around the head that may move, in face sizes."""
-    limits: deform.HeadLimits = field(default_factory=deform.HeadLimits)
+    limits: retarget.HeadLimits = field(default_factory=retarget.HeadLimits)
     sheet: SheetSettings = field(default_factory=SheetSettings)
 
 
@@ -52,7 +52,7 @@ class Prepared:
     """A portrait ready to be drawn by relief."""
 
     window: Window
-    source: deform.Source
+    source: retarget.Source
     sheet: Sheet
     texture: Bytes
     """(h, w, 4) the picture, at most as fine as the frames need."""
@@ -95,7 +95,7 @@ class Relief:
             texture = np.asarray(cv2.resize(texture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
         shrink = min(1.0, self.settings.flow_pixels / max(window.columns, window.rows))
         flow_size = max(2, round(window.columns * shrink)), max(2, round(window.rows * shrink))
-        source = deform.read_source(self.model, portrait.pose, portrait.landmarks, portrait.scores)
+        source = retarget.read_source(self.model, portrait.pose, portrait.landmarks, portrait.scores)
         model = self.model
         triangles = np.concatenate([model.triangles, model.eye_triangles, model.mouth_triangles]).astype(np.int32)
         texture_scale = texture.shape[1] / portrait.picture.shape[1]
@@ -124,8 +124,8 @@ class Relief:
     def draw(self, prepared: Prepared, state: FaceState) -> Frame:
         """One frame of the prepared window in `state`."""
         source = prepared.source
-        pose = deform.pose_head(source, state, self.settings.limits)
-        shape = thin_lips(source.shape + deform.expression(self.model, source, state), source)
+        pose = retarget.pose_head(source, state, self.settings.limits)
+        shape = thin_lips(source.shape + retarget.expression(self.model, source, state), source)
         shape = place_lids(prepared.eyes, shape)
         flow = draw_flow(prepared, pose, shape)
         pixels = sample(prepared, flow)

@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.relief.deform import Source
 from vivant.avatars.relief.folds import LEFT, STEP, TOP, Relief, reliefs, smoothstep
-from vivant.avatars.relief.light import LUMA, Light, estimate_light, skin_colour, vertex_normals
+from vivant.avatars.relief.light import LUMA, Light, estimate_light, skin_colour
+from vivant.avatars.retarget import Source
 from vivant.face.landmarks import MESH_COUNT
 from vivant.face.model import load_face_model
+from vivant.face.normals import vertex_normals
 from vivant.face.raster import rasterise
 from vivant.portrait.portrait import Portrait
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vivant.face.normals import vertex_normals
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -80,37 +80,7 @@ def with_normals(mesh: Mesh) -> Mesh:
     return replace(mesh, normal=np.where(strand, mesh.normal, normals))
 
 
-def vertex_normals(points: Floats, triangles: Ints) -> Floats:
-    """Unit normals (N, 3) at `points` (N, 3): the mean of the triangles around each, weighted by area."""
-    normals = np.zeros_like(points)
-    _kernels()[0](points, triangles, normals)
-    return normals
-
-
 def compact(points: Floats, triangles: Ints) -> tuple[Ints, Ints]:
     """Which points `triangles` use (K,), and the triangles numbered among these."""
     used, renumbered = np.unique(triangles, return_inverse=True)
     return used.astype(np.int32), renumbered.reshape(-1, 3).astype(np.int32)
-
-
-@cache
-def _kernels() -> tuple[Any, ...]:
-    from numba import njit
-
-    return (njit(cache=True, nogil=True, fastmath=True)(_normals),)
-
-
-def _normals(points: Floats, triangles: Ints, out: Floats) -> None:
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
-        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
-        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for k in (a, b, c):
-            out[k, 0] += x
-            out[k, 1] += y
-            out[k, 2] += z
-    for n in range(out.shape[0]):
-        length = np.sqrt(out[n, 0] ** 2 + out[n, 1] ** 2 + out[n, 2] ** 2) + np.float32(1e-12)
-        for k in range(3):
-            out[n, k] /= length

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivant.avatars.relief.deform import HeadLimits, expression, pose_head, read_source
+from vivant.avatars.retarget import HeadLimits, expression, pose_head, read_source
 from vivant.face.arkit import INDEX
 from vivant.face.landmarks import LIP_PAIRS
 from vivant.face.model import displacement_from_curves, load_face_model
 from vivant.face.pose import angles_from_rotation, fit_head_pose
 from vivant.motion.state import FaceState
 
-from .conftest import state
+from .relief.conftest import state
 
 MODEL = load_face_model()
 

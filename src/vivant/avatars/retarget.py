@@ -41,7 +41,7 @@ TEMPERED = (*group("mouth"), *group("jaw"))
 
 @dataclass(frozen=True)
 class HeadLimits:
-    """How far relief moves a head away from its picture; approached softly from 0.6 of it on."""
+    """How far a head moves away from its picture; approached softly from 0.6 of it on."""
 
     yaw: float = float(np.deg2rad(38.0))
     """Radians to either side; less on the side to which the picture already turns."""
