@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from basel import save_front
 
 from vivant.avatars.real3d.face_store import NAME, open_face, store_face
 from vivant.errors import WeightsError
 from vivant.face.bfm import FILE
 from vivant.face.bfm_files import EYES, read_basel_mesh
+from vivant.motion.speech.networks.audio_to_expression import AudioToExpression, AudioToExpressionConfig
+from vivant.motion.speech.published_draw import FEATURES, expression_draw
+from vivant.motion.speech.published_files import STORED_FACE
 from vivant.weights.store import list_stored, show, verify
 
 
@@ -33,6 +37,19 @@ def test_what_was_stored_is_what_was_read(folder: Path) -> None:
     back, read = open_face(), read_basel_mesh(folder)
     for name, array in read.arrays().items():
         np.testing.assert_array_equal(back.arrays()[name], array, strict=True)
+
+
+def test_the_published_speech_networks_speak_by_it(folder: Path) -> None:
+    stored = store_face(folder, "")
+    assert stored.name == STORED_FACE
+    torch.manual_seed(0)
+    network = AudioToExpression(AudioToExpressionConfig(sound=FEATURES, width=8)).eval()
+    random = np.random.default_rng(0)
+    heard, noise = (random.normal(size=size).astype(np.float32) for size in ((16, FEATURES + 1), (2, 16)))
+    (mat,) = folder.rglob(FILE)
+    one, other = (expression_draw(network, path, 0.4)(heard, noise) for path in (mat, stored.path))
+    assert np.abs(one).max() > 1e-4
+    np.testing.assert_array_equal(one, other)
 
 
 def test_a_model_that_was_not_imported(folder: Path) -> None:

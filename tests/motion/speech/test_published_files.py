@@ -11,7 +11,7 @@ from published import of_system, save_basel, save_checkpoint
 
 from vivant.errors import SettingsError, WeightsError
 from vivant.face.bfm import FILE
-from vivant.motion.speech.published_files import HUBERT_IN_CACHE, find_published
+from vivant.motion.speech.published_files import HUBERT_IN_CACHE, STORED_FACE, find_published
 from vivant.weights.store import Origin, content_hash, list_stored, save
 
 
@@ -114,7 +114,10 @@ def test_what_is_missing_is_named(store: Path, folder: Path) -> None:
     (folder / "BFM" / FILE).unlink()
     with pytest.raises(WeightsError, match=rf"no {FILE} in it.*register at https://faces"):
         find_published("real3d", folder)
+    put(STORED_FACE)
+    assert find_published("real3d", folder).face_model == store / f"{STORED_FACE}.safetensors"
     save_basel(folder)
+    assert find_published("real3d", folder).face_model == folder / FILE
     (folder / "hubert" / "pytorch_model.bin").unlink()
     with pytest.raises(WeightsError, match="no HuBERT in it; download hubert-large-ls960-ft"):
         find_published("real3d", folder)

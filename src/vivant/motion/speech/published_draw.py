@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from vivant.errors import WeightsError
-from vivant.face.bfm import read_basel_face
+from vivant.face.bfm import BaselFace, read_basel_face
+from vivant.face.bfm_mesh import mesh_from_arrays
 from vivant.face.ibug import COUNT
 from vivant.face.model import load_face_model
 from vivant.motion.speech.networks.audio_to_expression import AudioToExpression, AudioToExpressionConfig, Voice
@@ -92,7 +93,7 @@ def expression_draw(network: AudioToExpression, face_model: Path, amplitude: flo
 
     The offsets are scaled so that the distance of the eyes is that of the built-in face.
     """
-    face = read_basel_face(face_model)
+    face = _basel_face(face_model)
     scale = load_face_model().inter_ocular / face.inter_ocular
     basis = scale * face.expression[face.keypoints]  # (68, 3, 64)
 
@@ -105,6 +106,13 @@ def expression_draw(network: AudioToExpression, face_model: Path, amplitude: flo
         return np.asarray(np.einsum("kce,te->tkc", basis, expression), np.float32)
 
     return draw
+
+
+def _basel_face(path: Path) -> BaselFace:
+    """The published file, or the imported one; raises WeightsError."""
+    if path.suffix != ".safetensors":
+        return read_basel_face(path)
+    return mesh_from_arrays({name: tensor.numpy() for name, tensor in read_safetensors(path)[0].items()}).face
 
 
 def split(heard: Floats) -> tuple[Tensor, Tensor]:

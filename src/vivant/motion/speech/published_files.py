@@ -2,7 +2,7 @@
 
     *.safetensors           networks, as `vivant weights import` leaves them; else those of the store are taken
     config.json             of the downloaded hubert-large-ls960-ft, beside its model.safetensors or pytorch_model.bin
-    BFM_model_front.mat     the Basel face model (geneface++ and real3d)
+    BFM_model_front.mat     the Basel face model (geneface++ and real3d); else the one that was imported with --bfm
 
 A folder may have any layout, three folders deep at most. HuBERT is also found where huggingface_hub keeps downloads.
 """
@@ -25,6 +25,7 @@ MOST_FILES = 20_000
 CHECKPOINTS = {".ckpt", ".pt", ".pth"}
 HUBERT_IN_CACHE = "models--facebook--hubert-large-ls960-ft/snapshots"
 MAX_CONFIG_BYTES = 2**20
+STORED_FACE = "real3d/basel_face"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class PublishedFiles:
     hubert: Path
     """A folder."""
     face_model: Path | None
-    """BFM_model_front.mat, where `motion` gives expression coefficients."""
+    """BFM_model_front.mat or the stored one, where `motion` gives expression coefficients."""
 
 
 def find_published(model: str, weights: str | Path) -> PublishedFiles:
@@ -169,13 +170,15 @@ def _choose(system: System, found: list[Imported], missing: WeightsError) -> tup
 
 
 def _face_model(files: list[Path], folder: Path, model: str) -> Path:
-    found = next((path for path in files if path.name == bfm.FILE), None)
-    if found is None:
+    found = [path for path in files if path.name == bfm.FILE]
+    found += [stored.path for stored in list_stored() if stored.name == STORED_FACE]
+    if not found:
         raise WeightsError(
             f"{folder}: no {bfm.FILE} in it; {model} speaks in coefficients of the Basel face model 2009, which may "
-            "not be handed on: register at https://faces.dmi.unibas.ch/bfm, make the file as the published project says"
+            "not be handed on: register at https://faces.dmi.unibas.ch/bfm, then: vivant weights import real3d DIR "
+            "--bfm DIR"
         )
-    return found
+    return found[0]
 
 
 def _hubert(files: list[Path], folder: Path) -> Path:
