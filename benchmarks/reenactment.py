@@ -1,6 +1,6 @@
-"""Self-reenactment scores of relief beside the unmoved still, one row per clip.
+"""Self-reenactment scores of an avatar beside the unmoved still, one row per clip.
 
-python benchmarks/reenactment.py CLIP.mp4 [CLIP.mp4 ...] [--step 4] [--model face_landmarker.task]
+python benchmarks/reenactment.py CLIP.mp4 [CLIP.mp4 ...] [--avatar real3d] [--step 4] [--model face_landmarker.task]
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vivant.avatars.relief.relief import Relief
+from vivant.avatars import open_avatar
 from vivant.evaluate.reenact import reenact
 
 
@@ -17,8 +17,9 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--step", type=int, default=4, help="compare every STEP-th frame")
     parser.add_argument("--model", type=Path, help="a face_landmarker.task; default: the models of the mediapipe wheel")
+    parser.add_argument("--avatar", default="relief", choices=("relief", "real3d"))
     options = parser.parse_args()
-    avatar = Relief()
+    avatar = open_avatar(options.avatar)
     print(
         "| clip | frames | still dB | animated dB | gain | worst frame | still SSIM | animated SSIM | LMD % | jitter |"
     )

@@ -95,3 +95,19 @@ def save_front(folder: Path, **change: Any) -> dict[str, Any]:
     }
     save_basel(folder, {name: value for name, value in (arrays | change).items() if value is not None})
     return arrays | save_tables(folder, 201, 30)
+
+
+def save_mesh(folder: Path, mesh: BaselMesh) -> None:
+    """`mesh` in the form of the user's files."""
+    face, count = mesh.face, len(mesh.face.mean)
+    arrays = {
+        "meanshape": face.mean.reshape(1, -1),
+        "idBase": face.identity.reshape(3 * count, -1),
+        "exBase": face.expression.reshape(3 * count, -1),
+        "keypoints": face.keypoints[None] + 1,
+        "tri": mesh.triangles + 1,
+    }
+    save_basel(folder, arrays)
+    np.save(folder / MESH_TABLES[0], mesh.landmarks)
+    for name, part in zip(EYES, np.array_split(mesh.eyes, 2), strict=True):
+        np.save(folder / name, part + 1)

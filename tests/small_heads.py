@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from vivant.avatars.real3d.camera import rays
+from vivant.avatars.real3d.head_window import SIDE as WINDOW
+from vivant.avatars.real3d.head_window import HeadWindow
 from vivant.avatars.real3d.networks.head_super_resolution import HeadSuperResolutionConfig
 from vivant.avatars.real3d.networks.image_to_plane import ImageToPlaneConfig
 from vivant.avatars.real3d.networks.motion_adapter import MotionAdapterConfig
@@ -17,12 +19,17 @@ from vivant.avatars.real3d.networks.torso_appearance import TorsoAppearanceConfi
 from vivant.avatars.real3d.networks.torso_generator import TorsoGeneratorConfig
 from vivant.avatars.real3d.networks.torso_motion import TorsoMotionConfig
 from vivant.avatars.real3d.volume import VolumeSettings
+from vivant.face.model import load_face_model
+from vivant.face.pose import HeadPose, rotation_from_angles
 from vivant.training.real3d.cameras import SEEN, random_cameras
+from vivant.training.real3d.compact_shards import STEPS, save_examples
 from vivant.training.real3d.dual_discriminator import DualDiscriminatorConfig
 from vivant.training.real3d.recipes import DecoderSizes, Sizes
 from vivant.training.real3d.shards import save_shard
 
 SIDE, RADIUS = 32, 0.3
+PLACES = 2048
+"""Of an example of the packaged network."""
 EYES, MOUTH = ((-0.1, 0.08), (0.1, 0.08)), (0.0, -0.1)
 Array = np.ndarray[Any, Any]
 
@@ -108,3 +115,38 @@ def code_image(mouth: float) -> Array:
     depth = np.sqrt(np.maximum(RADIUS**2 - x**2 - y**2, 0))
     coded = np.stack([x, y, depth], 2) / (2 * RADIUS) + 0.5
     return np.where(face[..., None], coded * 255, 0).astype(np.uint8)
+
+
+def write_view_heads(folder: Path, heads: int = 13) -> Path:
+    """Shards for the packaged network: balls with the landmarks of a face."""
+    for head in range(heads):
+        save_examples(folder / f"head_{head:03}.safetensors", [ball_example(head)], head)
+    return folder
+
+
+def ball_example(seed: int) -> dict[str, Array]:
+    """A brown ball of 9 cm as a head, seen from the front; its colour depends on the height."""
+    random = np.random.default_rng(seed)
+    pose = HeadPose(128 / 18, rotation_from_angles(*random.normal(0, 0.1, 3)), np.array([128, -135, 0], np.float32))
+    landmarks = pose.picture_from_head(load_face_model().neutral)
+    window = HeadWindow.of_landmarks(landmarks)
+    way = random.normal(size=(4 * PLACES, 3))
+    way /= np.linalg.norm(way, axis=1, keepdims=True)
+    radius = np.concatenate([np.full(PLACES, 9.0), random.uniform(3, 16, 3 * PLACES)])
+    points = (way * radius[:, None]).astype(np.float32)
+    depth = points * np.array([1, -1, -1], np.float32) * (128 / 18) + np.array([128, 135, 0], np.float32)
+    view = window.view_of(depth)
+    rows = np.indices((WINDOW, WINDOW))[0]
+    mask = ((np.indices((WINDOW, WINDOW)) - 130) ** 2).sum(0) < 64**2
+    colour = np.clip(120 + 4 * points[:PLACES, 1:2] + np.array([40, 0, -30]), 0, 255)
+    shown = np.clip(120 - 0.5 * (rows - 130)[..., None] + np.array([40, 0, -30]), 0, 255)
+    return {
+        "picture": (shown * mask[..., None]).astype(np.uint8),
+        "mask": (mask * 255).astype(np.uint8),
+        "inside": np.full((WINDOW, WINDOW), 255, np.uint8),
+        "landmarks": landmarks,
+        "places": np.clip(np.round(view[PLACES : 2 * PLACES] * STEPS), -STEPS, STEPS).astype(np.int16),
+        "taken": (radius[PLACES : 2 * PLACES] < 9).astype(np.uint8),
+        "surface": np.clip(np.round(view[:PLACES] * STEPS), -STEPS, STEPS).astype(np.int16),
+        "colour": colour.astype(np.uint8),
+    }

@@ -176,12 +176,21 @@ def test_interrupts_while_packages_load_and_polite_kills(face: Path, tmp_path: P
     if number == signal.SIGTERM:
         process.stdout.readline()  # the first frames are done
     else:
-        time.sleep(0.2)
+        wait_for_package(process.pid, "numpy")
     process.send_signal(number)
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130, complaint
     assert complaint.endswith("vivant: interrupted; nothing was left half-written\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def wait_for_package(number: int, name: str) -> None:
+    """Until the process `number` has begun to load the package `name`."""
+    maps = Path(f"/proc/{number}/maps")
+    for _ in range(1000):
+        time.sleep(0.02)
+        if not maps.exists() or name in maps.read_text():
+            return
 
 
 def test_ctrl_c_is_held_back_while_packages_load() -> None:

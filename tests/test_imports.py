@@ -40,6 +40,7 @@ FREE |= {
     "view_commands",
     "real3d_commands",
     "real3d_training_commands",
+    "real3d_compact_commands",
     "distill_commands",
     "export_commands",
     "tha_training_commands",

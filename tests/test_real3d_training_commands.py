@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_heads import small_sizes, write_heads
+from small_heads import small_sizes, write_heads, write_view_heads
 
+from vivant.avatars.real3d.compact import open_compact
+from vivant.avatars.relief.relief import Relief
 from vivant.cli import main
 
 
@@ -46,6 +48,19 @@ def test_a_stage_is_trained_and_shown(recipe: Path, tmp_path: Path, capsys: pyte
     assert "at its end already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_the_packaged_network_is_trained_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heads, output = tmp_path / "heads", tmp_path / "head.safetensors"
+    heads.mkdir()
+    told = ["train", "real3d/compact", str(write_view_heads(heads)), "-o", str(output), "--steps", "2"]
+    assert main([*told, "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (lines[-1]["event"], lines[-1]["step"]) == ("result", 2)
+    open_compact(Relief(), output)
+    assert main(told) == 0
+    assert "at its end already" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
@@ -56,6 +71,11 @@ def test_a_stage_is_trained_and_shown(recipe: Path, tmp_path: Path, capsys: pyte
         (["real3d", "--prepare", "h"], "--heads N"),
         (["real3d", "d", "--stage", "i2p", "-o", "w", "--recipe", "none.toml"], "none.toml: cannot be read"),
         (["tha", "d", "--stage", "sr", "-o", "w"], "tha has no stage sr"),
+        (["real3d/compact", "--prepare", "h"], "--heads N"),
+        (["real3d/compact", "--prepare", "h", "--heads", "2"], "vivant weights import ict-facekit"),
+        (["real3d/compact", "d"], "name the folder that --prepare made"),
+        (["real3d/compact", "d", "-o", "w.npz"], "written as .safetensors"),
+        (["real3d/compact", "d", "-o", "w.safetensors"], "no rendered heads"),
     ],
 )
 def test_what_is_missing_is_told_in_one_line(

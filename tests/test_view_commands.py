@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,8 @@ def test_a_sheet_shows_the_head_from_all_sides(face: Path, tmp_path: Path) -> No
         ([], "say where the views go"),
         (["-o", "turn.mp4", "--camera", "spiral:3"], "camera 'spiral:3' is no way"),
         (["-o", "turn.mp4", "--seconds", "0"], "no length"),
-        (["--mesh", "head.glb"], "relief has no mesh"),
-        (["-o", "turn.mp4", "--avatar", "real3d"], "vivant weights import real3d DIR --bfm DIR"),
+        (["--mesh", "head.glb", "--avatar", "relief"], "relief has no mesh"),
+        (["-o", "turn.mp4", "--avatar", "real3d", "--networks", "published"], "vivant weights import real3d DIR --bfm"),
     ],
 )
 def test_a_mistake_gives_one_line(
@@ -70,3 +71,18 @@ def test_a_mistake_gives_one_line(
     assert len(said.err.strip().splitlines()) == 1
     assert says in said.err
     assert not any(path.is_file() for path in tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_head_becomes_a_mesh(face: Path, tmp_path: Path) -> None:
+    output = tmp_path / "head.glb"
+    assert main(["view", str(face), "--mesh", str(output), "--networks", "packaged"]) == 0
+    content = output.read_bytes()
+    length = int.from_bytes(content[12:16], "little")
+    told = json.loads(content[20 : 20 + length])
+    (mesh,) = told["meshes"]
+    place = told["accessors"][mesh["primitives"][0]["attributes"]["POSITION"]]
+    size = np.array(place["max"]) - place["min"]
+    assert place["count"] > 20_000
+    assert (size > (0.12, 0.2, 0.1)).all()  # metres
+    assert (size < (0.5, 0.5, 0.5)).all()

@@ -30,6 +30,7 @@ Trained = Literal[
     "real3d/sync_expert",
     "real3d/audio_to_expression",
     "real3d",
+    "real3d/compact",
     "tha",
     "tha/compact",
 ]
@@ -44,7 +45,8 @@ class TrainOptions:
     published networks learn from, and geneface/sync_expert CLIPS and the others train one, stored as imported weights.
     tha --prepare FOLDER --puppets N (or --models FOLDER) draws characters in poses, tha FOLDER --stage body -o WORK
     trains a full system on them, tha/compact -o FILE the packaged poser's network.
-    real3d --prepare FOLDER --heads N renders heads, real3d FOLDER --stage i2p -o WORK trains a stage of 3-D portraits.
+    real3d --prepare FOLDER --heads N renders heads, real3d FOLDER --stage i2p -o WORK trains a stage of 3-D portraits,
+    real3d/compact FOLDER -o FILE the packaged one.
     """
 
     what: Positional[Trained]
@@ -99,6 +101,10 @@ def train(options: TrainOptions) -> int:
         from vivant.tha_training_commands import train_tha
 
         return train_tha(options)
+    if options.what == "real3d/compact":
+        from vivant.real3d_compact_commands import train_compact_heads
+
+        return train_compact_heads(options)
     if options.what == "real3d":
         from vivant.real3d_training_commands import train_real3d
 

@@ -52,8 +52,8 @@ class ViewOptions:
     """The portrait."""
     output: Annotated[Path | None, arg(aliases=["-o"])] = None
     """The film or the sheet to write."""
-    avatar: Literal["relief", "real3d"] = "relief"
-    """What draws: relief, or real3d, a head with depth from imported weights."""
+    avatar: Literal["relief", "real3d"] = "real3d"
+    """What draws: real3d, a head with depth, or relief."""
     camera: str = "orbit:30"
     """The camera's way: orbit:DEGREES, circle:DEGREES, each with :SECONDS of one round if you like."""
     seconds: float = 4.0

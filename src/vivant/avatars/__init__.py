@@ -21,9 +21,10 @@ def open_avatar(name: str = "relief", settings: Any = None) -> Avatar[Any]:
 
         return Relief(settings)
     if name == "real3d":
-        from vivant.avatars.real3d.real3d import Real3D
+        from vivant.avatars.real3d.real3d import Real3D, Real3DSettings
+        from vivant.avatars.relief.relief import Relief
 
-        return Real3D(settings)
+        return Real3D(settings or Real3DSettings(), Relief())
     if name == "tha":
         from vivant.avatars.tha.tha import Tha
 

@@ -13,6 +13,7 @@ from basel import own_mesh
 from vivant.avatars import open_avatar
 from vivant.avatars.real3d import real3d
 from vivant.avatars.real3d.camera import camera_of_pose
+from vivant.avatars.real3d.compact import CompactHead
 from vivant.avatars.real3d.networks.generator import Generator, GeneratorConfig
 from vivant.avatars.real3d.networks.image_to_plane import ImageToPlaneConfig
 from vivant.avatars.real3d.networks.motion_adapter import MotionAdapterConfig
@@ -38,10 +39,12 @@ RED = np.array([255, 0, 0, 255], np.uint8)
 class RedPainter:
     """Draws a red square; the lower half is transparent."""
 
+    sides, face_share = (512, 512), 0.2
+
     def prepare(self, layers: Layers) -> Layers:
         return layers
 
-    def draw(self, head: Layers, state: FaceState) -> Any:
+    def draw(self, head: Layers, state: FaceState, *, alone: bool = False) -> Any:
         drawn = np.tile(RED, (512, 512, 1))
         drawn[256:, :, 3] = 0
         return drawn
@@ -54,7 +57,7 @@ def portrait(samples: Path) -> Portrait:
 
 @pytest.fixture
 def avatar(monkeypatch: pytest.MonkeyPatch) -> Real3D:
-    monkeypatch.setattr(real3d, "open_painter", lambda settings: RedPainter())
+    monkeypatch.setattr(real3d, "open_painter", lambda settings, face: RedPainter())
     opened = open_avatar("real3d", Real3DSettings())
     assert isinstance(opened, Real3D)
     return opened
@@ -94,17 +97,30 @@ def test_a_person_who_is_cut_out_covers_the_whole_view(avatar: Real3D, portrait:
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"solid": 0.0}, "solid"), ({"face_share": 0.9}, "covers"), ({"solid": float("nan")}, "solid")],
+    [
+        ({"solid": 0.0}, "solid"),
+        ({"networks": "best"}, "no networks"),
+        ({"face_share": 0.9}, "covers"),
+        ({"solid": float("nan")}, "solid"),
+    ],
 )
-def test_settings_are_checked(settings: dict[str, float], words: str) -> None:
+def test_settings_are_checked(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        Real3DSettings(**settings)  # type: ignore[arg-type]
+        Real3DSettings(**settings)
 
 
 def test_what_is_not_imported_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIVANT_WEIGHTS_DIR", str(tmp_path))
     with pytest.raises(WeightsError, match="vivant weights import real3d DIR --bfm DIR"):
-        open_avatar("real3d")
+        open_avatar("real3d", Real3DSettings(networks="published"))
+
+
+def test_without_imported_networks_the_packaged_ones_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVANT_WEIGHTS_DIR", str(tmp_path))
+    for settings in (None, Real3DSettings(networks="packaged")):
+        opened = open_avatar("real3d", settings)
+        assert isinstance(opened, Real3D)
+        assert isinstance(opened.painter, CompactHead)
 
 
 SMALL = GeneratorConfig(

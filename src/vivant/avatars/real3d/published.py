@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vivant.avatars.real3d.camera import camera_of_pose
+from vivant.avatars.real3d.crop import CropSettings
 from vivant.avatars.real3d.expression import ExpressionMap, expression_of_state, prepare_expression
 from vivant.avatars.real3d.head_pose import RestPose, pose_of_state, prepare_pose
 from vivant.avatars.real3d.keypoints import keypoints_of_fit
@@ -56,6 +57,8 @@ class Head:
 class PublishedPainter:
     """Draws heads by the released networks."""
 
+    sides, face_share = (512, 512), CropSettings.least_face
+
     def __init__(self, network: Generator, mesh: BaselMesh, threshold: float = THRESHOLD) -> None:
         """`network` is ready to draw; `threshold`: from which weight on no background shines through the head."""
         self.network, self.basel, self.threshold = network, mesh, threshold
@@ -75,8 +78,11 @@ class PublishedPainter:
         return Head(person, fit, neutral, prepare_pose(fit, self.basel))
 
     @torch.inference_mode()
-    def draw(self, head: Head, state: FaceState) -> Bytes:
-        """The frame (512, 512, 4) RGBA, sRGB, straight alpha: how much of a pixel is the person's."""
+    def draw(self, head: Head, state: FaceState, *, alone: bool = False) -> Bytes:
+        """The frame (512, 512, 4) RGBA, sRGB; alpha: how much of a pixel is the person's.
+
+        At outlines the networks mix the background in, though the person is asked for `alone`.
+        """
         drawn = self.drawn(head, state)
         colours = (drawn.frame[0].clamp(-1, 1) + 1) * MIDDLE
         alpha = torch.nn.functional.interpolate(drawn.person, colours.shape[1:], mode="bilinear")[0] * 255

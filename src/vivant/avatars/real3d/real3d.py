@@ -9,16 +9,16 @@ What the square does not hold stays as it is; along the seam the drawn picture e
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vivant.avatars.avatar import Frame
 from vivant.avatars.place import Square, premultiplied, sample, seam, straight
-from vivant.avatars.real3d.crop import CropSettings
+from vivant.avatars.real3d.crop import CropSettings, face_window
 from vivant.avatars.real3d.prepare import Layers, LayerSettings, prepare_layers
 from vivant.errors import SettingsError, WeightsError
 from vivant.face.window import Window
@@ -27,21 +27,33 @@ from vivant.portrait.matte import cut_out
 from vivant.portrait.portrait import Portrait
 
 if TYPE_CHECKING:
+    from vivant.avatars.real3d.compact import FaceDrawer
     from vivant.avatars.real3d.mesh import HeadMesh
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 
+Networks = Literal["any", "packaged", "published"]
+
+
 class Painter(Protocol):
     """Draws the square around a face."""
+
+    sides: tuple[int, int]
+    """Least and most pixels of the square's side."""
+    face_share: float
+    """Share of the square that the face covers at least."""
 
     def prepare(self, layers: Layers) -> Any:
         """Everything that frames share."""
         ...
 
-    def draw(self, head: Any, state: FaceState) -> Bytes:
-        """The square in `state`: (512, 512, 4) RGBA, sRGB, straight alpha."""
+    def draw(self, head: Any, state: FaceState, *, alone: bool = False) -> Bytes:
+        """The square in `state`: (S, S, 4) RGBA, sRGB; alpha is the person's.
+
+        Colours are over the background, or those of the person `alone` where the painter can tell.
+        """
         ...
 
     def mesh(self, head: Any) -> HeadMesh:
@@ -53,19 +65,23 @@ class Painter(Protocol):
 class Real3DSettings:
     """Who draws, and how a portrait is made ready."""
 
+    networks: Networks = "any"
+    """packaged: those that come with vivant; published: imported ones; any: published where they were imported."""
     fast: bool = False
     """The published networks calculate in numbers of 16 bits: nearly as exact."""
     solid: float = 0.9
     """From which weight on the head hides all background; more, up to 1, where hair looks translucent."""
-    face_share: float = CropSettings.least_face
-    """Share of the square that the face covers at least."""
+    face_share: float | None = None
+    """Share of the square that the face covers at least; less shows more of hair and body. None: as is best."""
     segmenter: Path | None = None
     """MediaPipe's selfie_multiclass_256x256.tflite, which tells hair, skin and clothes apart; none: our own means."""
 
     def __post_init__(self) -> None:
+        if self.networks not in get_args(Networks):
+            raise SettingsError(f"there are no networks {self.networks!r}; give {', '.join(get_args(Networks))}")
         if not 0 < self.solid <= 1:
             raise SettingsError(f"a head that is solid from a weight of {self.solid:g} on cannot be; give 0 to 1")
-        if not 0.05 <= self.face_share <= 0.6:
+        if self.face_share is not None and not 0.05 <= self.face_share <= 0.6:
             raise SettingsError(f"a face that covers {self.face_share:g} of the square cannot be; give 0.05 to 0.6")
 
 
@@ -74,7 +90,7 @@ class Prepared:
     """A portrait in its place."""
 
     draw: Callable[[FaceState], Bytes]
-    """(512, 512, 4) of the square."""
+    """(S, S, 4) of the square."""
     window: Window
     """Of the square, or of the whole view where the person is cut out."""
     square: Square
@@ -88,23 +104,26 @@ class Prepared:
 class Real3D:
     """Draws heads with depth; see `Real3DSettings`."""
 
-    def __init__(self, settings: Real3DSettings | None = None) -> None:
-        """Load the networks; raises WeightsError where they are missing or damaged."""
-        self.settings = settings or Real3DSettings()
-        self.painter = open_painter(self.settings)
+    def __init__(self, settings: Real3DSettings, face: FaceDrawer) -> None:
+        """Load the networks; raises WeightsError where they are missing or damaged.
+
+        `face` gives pictures their expressions where the packaged networks draw.
+        """
+        self.settings = settings
+        self.painter = open_painter(settings, face)
 
     def prepare(self, portrait: Portrait, view: Window, *, cutout: bool = False) -> Prepared:
         """Take `portrait` apart for frames of `view`; see `Avatar.prepare`.
 
         Raises FaceNotFoundError where its face cannot be drawn.
         """
-        layers = self.layers(portrait)
+        layers = self.layers(portrait, view.columns / view.width)
         crop = layers.crop
         square = Square(int(crop.x), int(crop.y), int(crop.width))
         head = self.painter.prepare(layers)
         window = view if cutout else crop
         return Prepared(
-            draw=lambda state: self.painter.draw(head, state),
+            draw=lambda state: self.painter.draw(head, state, alone=cutout),
             window=window,
             square=square,
             still=_still(portrait, layers, window, cutout=cutout),
@@ -112,10 +131,12 @@ class Real3D:
             cutout=cutout,
         )
 
-    def layers(self, portrait: Portrait) -> Layers:
-        """What the networks see of `portrait`; raises FaceNotFoundError."""
-        settings = LayerSettings(CropSettings(least_face=self.settings.face_share), self.settings.segmenter)
-        return prepare_layers(portrait, settings)
+    def layers(self, portrait: Portrait, density: float = 1.0) -> Layers:
+        """What the networks see of `portrait`, of which `density` pixels show one; raises FaceNotFoundError."""
+        crop = CropSettings(least_face=self.settings.face_share or self.painter.face_share)
+        side = round(face_window(portrait, crop).width * min(density, 1.0))
+        pixels = int(np.clip(side, *self.painter.sides))
+        return prepare_layers(portrait, LayerSettings(replace(crop, pixels=pixels), self.settings.segmenter))
 
     def draw(self, prepared: Prepared, state: FaceState) -> Frame:
         """One frame of the prepared window in `state`."""
@@ -135,7 +156,24 @@ class Real3D:
         return self.painter.mesh(self.painter.prepare(self.layers(portrait)))
 
 
-def open_painter(settings: Real3DSettings) -> Painter:
+def open_painter(settings: Real3DSettings, face: FaceDrawer) -> Painter:
+    """The networks that `settings` ask for; raises WeightsError that says how to get what is missing."""
+    from vivant.avatars.real3d.released import NAME
+    from vivant.weights.store import list_stored
+
+    imported = any(one.name == NAME for one in list_stored())
+    if settings.networks == "packaged" or (settings.networks == "any" and not imported):
+        from vivant.avatars.real3d.compact import open_compact
+
+        return open_compact(face)
+    if not imported:
+        raise WeightsError(
+            "the networks of Real3D-Portrait were not imported; run: vivant weights import real3d DIR --bfm DIR"
+        )
+    return open_published(settings)
+
+
+def open_published(settings: Real3DSettings) -> Painter:
     """The imported networks around the imported face; raises WeightsError that says how to get what is missing."""
     import torch
 
@@ -144,13 +182,9 @@ def open_painter(settings: Real3DSettings) -> Painter:
     from vivant.avatars.real3d.networks.quick_generator import quickened
     from vivant.avatars.real3d.published import PublishedPainter
     from vivant.avatars.real3d.released import NAME
-    from vivant.weights.store import list_stored, load_stored
+    from vivant.weights.store import load_stored
 
     mesh = open_face()
-    if not any(one.name == NAME for one in list_stored()):
-        raise WeightsError(
-            "the networks of Real3D-Portrait were not imported; run: vivant weights import real3d DIR --bfm DIR"
-        )
     with torch.device("meta"):
         network = Generator()
     network = network.to_empty(device="cpu")

@@ -1,0 +1,236 @@
+"""The packaged 3-D head: turns any portrait without a download, on a processor.
+
+    prepare   the network reads the portrait once; its field becomes a mesh (`solid_head`)
+    draw      another avatar gives the picture its expression; the mesh is turned and shows that picture's pixels
+
+Where the picture does not see the head, the mirrored side or the network's own colours are shown. What cannot be part
+of the mesh, such as loose hair and clothes, lies on a sheet behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vivant.avatars import retarget
+from vivant.avatars.avatar import Frame
+from vivant.avatars.real3d.head_turning import Points, Scene, draw_turned, mirror_of, pixels_of
+from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
+from vivant.avatars.real3d.mesh import HeadMesh
+from vivant.avatars.real3d.networks.view_planes import ViewDecoder, ViewPlanes
+from vivant.avatars.real3d.prepare import Layers
+from vivant.avatars.real3d.solid_head import SolidHead, adapted, solid_head
+from vivant.avatars.real3d.view_space import DISTANCE
+from vivant.face.landmarks import MESH_COUNT
+from vivant.face.model import load_face_model
+from vivant.face.pose import HeadPose
+from vivant.face.raster import rasterise
+from vivant.face.window import Window
+from vivant.motion.state import FaceState
+from vivant.portrait.matte import cut_out
+from vivant.portrait.portrait import Portrait
+from vivant.weights.keys import load
+from vivant.weights.store import read_safetensors
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
+
+PACKAGED = "data/view_head.safetensors"
+SKIN_REACH = 1.6
+"""Centimetres from the face mesh over which its expression fades out."""
+JAW, CHIN = (172, 397), 152
+"""Landmarks through which the plane goes that divides head and neck."""
+NECK = (0.5, 6.5)
+"""Centimetres below that plane between which the head's motion fades out."""
+SHEET_STEP = 8
+"""Pixels between the points of the sheet."""
+METRE = np.float32(100)
+"""In centimetres."""
+OVERLAP = 9
+"""Pixels that the sheet reaches under the mesh."""
+
+
+class Flat(Protocol):
+    """A portrait, prepared by a `FaceDrawer`."""
+
+    @property
+    def source(self) -> retarget.Source:
+        """Its measures."""
+        ...
+
+
+class FaceDrawer(Protocol):
+    """An avatar that changes the expression of a picture, such as relief."""
+
+    def prepare(self, portrait: Portrait, view: Window, *, cutout: bool = False) -> Any:
+        """See `Avatar.prepare`; a `Flat`."""
+        ...
+
+    def draw(self, prepared: Any, state: FaceState) -> Frame:
+        """See `Avatar.draw`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A portrait that can be turned."""
+
+    flat: Flat
+    """What gives the picture its expressions."""
+    head: SolidHead
+    scene: Scene
+
+
+class CompactHead:
+    """Draws portraits by `prepare` and `draw`."""
+
+    sides, face_share = (192, 1024), 0.1
+
+    def __init__(self, planes: ViewPlanes, decoder: ViewDecoder, face: FaceDrawer) -> None:
+        """`face` gives pictures their expressions."""
+        self._planes, self._decoder = planes.eval().requires_grad_(False), decoder.eval().requires_grad_(False)
+        self._face, self._model = face, load_face_model()
+
+    def prepare(self, layers: Layers) -> Prepared:
+        """Read the portrait of `layers`, and keep what is behind it."""
+        portrait = layers.portrait
+        columns, rows = portrait.size
+        cut = cut_out(portrait)
+        alpha = np.round(cut.alpha * 255).astype(np.uint8)
+        person = replace(portrait, picture=np.dstack([cut.colour, alpha]), person=cut.alpha)
+        flat = self._face.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
+        source = flat.source
+        head = self.read(person.picture, portrait.landmarks)
+        head = adapted(head, _under(cut.colour, pixels_of(source.pose, head.points)))
+        in_head = head.points @ source.pose.rotation
+        follows = _follows(in_head, source.shape)
+        pixels = np.zeros((len(head.points), 4), np.float32)
+        shows = np.concatenate([pixels, head.trust, head.colour], 1)
+        mesh = Points(head.points, follows, *_near_face(in_head, source.shape), head.triangles, shows)
+        sheet, share = _sheet(mesh, source.pose, cut.alpha)
+        return Prepared(flat, head, Scene(source, mesh, sheet, share, layers.background))
+
+    @torch.inference_mode()
+    def read(self, person: Bytes, landmarks: Floats) -> SolidHead:
+        """The head of a cut-out `person` (H, W, 4) with `landmarks` (478, 3) in picture pixels."""
+        window = HeadWindow.of_landmarks(landmarks)
+        picture = window.cut(person)
+        inside = window.cut(np.full(person.shape[:2], 255, np.uint8))
+        given = network_input(picture[..., :3], picture[..., 3], inside, mesh_maps(window.to_window(landmarks)))
+        planes = self._planes(torch.from_numpy(given)[None])
+        return solid_head(planes, self._decoder, torch.from_numpy(window.pose.rotation)[None])
+
+    def draw(self, prepared: Prepared, state: FaceState, *, alone: bool = False) -> Bytes:
+        """(H, W, 4) of the person in `state` before the portrait's own background, or `alone`, sRGB, straight alpha."""
+        face = replace(state, rotation=np.eye(3, dtype=np.float32), translation=np.zeros(3, np.float32))
+        picture = self._face.draw(prepared.flat, face).pixels
+        move = retarget.expression(self._model, prepared.scene.source, face)
+        return draw_turned(prepared.scene, picture, move, state, alone=alone)
+
+    def mesh(self, prepared: Prepared) -> HeadMesh:
+        """The head and what its window holds of the person, with the colours of the picture where it shows them."""
+        head, rest = prepared.head, prepared.scene.source.pose
+        picture = self._face.draw(prepared.flat, FaceState()).pixels
+        partners = head.points @ mirror_of(rest).T
+        own, partner = (_under(picture, pixels_of(rest, points)) for points in (head.points, partners))
+        colours = mixed(head.colour, own, partner, np.concatenate([head.own, head.trust[:, 1:2]], 1))
+        return HeadMesh(head.points @ rest.rotation / METRE, head.triangles, np.asarray(colours + 0.5, np.uint8))
+
+
+def open_compact(face: FaceDrawer, weights: Path | None = None) -> CompactHead:
+    """The packaged heads, or those that `vivant train real3d/compact` wrote; `face` gives pictures their expressions.
+
+    Raises WeightsError where the file is missing, damaged or of another network.
+    """
+    path = Path(str(files("vivant.avatars.real3d") / PACKAGED)) if weights is None else weights
+    planes, decoder = ViewPlanes(), ViewDecoder()
+    both = torch.nn.ModuleDict({"planes": planes, "decoder": decoder})
+    load(both, {name: tensor.float() for name, tensor in read_safetensors(path)[0].items()}, str(path))
+    planes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return CompactHead(planes, decoder, face)
+
+
+def mixed(colour: Floats, own: Floats, partner: Floats, trust: Floats) -> Floats:
+    """`colour` (..., 3) with the pixels (..., 4) in the lines of sight, and of the partners, by `trust` (..., 2)."""
+    for pixels, share in ((partner, trust[..., 1:]), (own, trust[..., :1])):
+        # At the outline of the cut-out its colours are guessed.
+        colour = colour + share * np.clip((pixels[..., 3:] - 96) / 96, 0, 1) * (pixels[..., :3] - colour)
+    return np.clip(colour, 0, 255)
+
+
+def _sampled(picture: Bytes, places: Floats) -> Floats:
+    """`picture` (H, W, C) at `places` (rows, columns, 2) in pixels, their centres at halves."""
+    x, y = (np.ascontiguousarray(places[..., k] - np.float32(0.5)) for k in (0, 1))
+    found = [
+        cv2.remap(np.ascontiguousarray(part), x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        for part in (picture[..., :4], picture[..., 4:])
+        if part.shape[2]
+    ]
+    return np.dstack(found).astype(np.float32)
+
+
+def _under(picture: Bytes, places: Floats) -> Floats:
+    """Pixels (V, C) of `picture` (H, W, C) at `places` (V, 2 or more)."""
+    rows = np.resize(places[:, :2], (-(-len(places) // 256), 256, 2))  # OpenCV has a limit for the length of a row
+    return _sampled(picture, rows).reshape(-1, picture.shape[2])[: len(places)]
+
+
+def _follows(head: Floats, shape: Floats) -> Floats:
+    """How far points `head` (V, 3) in head centimetres go along with the head, for a face of `shape` (478, 3)."""
+    jaw, chin = shape[list(JAW)].mean(0), shape[CHIN]
+    slope = float(np.clip((chin[1] - jaw[1]) / max(chin[2] - jaw[2], 1.0), -0.6, 0.0))
+    below = (chin[1] + slope * (head[:, 2] - chin[2]) - head[:, 1]) / np.hypot(1, slope)
+    part = np.clip((below - NECK[0]) / (NECK[1] - NECK[0]), 0, 1)
+    return np.asarray(1 - part * part * (3 - 2 * part), np.float32)
+
+
+def _near_face(head: Floats, shape: Floats) -> tuple[Ints, Floats]:
+    """The four landmarks nearest to each of `head` (V, 3), and how much of their motion it takes (V, 4)."""
+    from scipy.spatial import cKDTree
+
+    distance, landmarks = cKDTree(shape[:MESH_COUNT]).query(head, 4)
+    share = 1 / (distance + 0.05) ** 2
+    share *= np.exp(-((np.maximum(distance[:, :1] - 0.7, 0) / SKIN_REACH) ** 2)) / share.sum(1, keepdims=True)
+    return landmarks.astype(np.int32), share.astype(np.float32)
+
+
+def _sheet(mesh: Points, pose: HeadPose, alpha: Floats) -> tuple[Points, Bytes]:
+    """A grid over the picture at the depth of the mesh's outline, and the share (H, W) of the picture that it carries.
+
+    That is what is not on the `mesh`, of a person with `alpha` (H, W).
+    """
+    rows, columns = alpha.shape
+    values = np.column_stack([mesh.places[:, 2], mesh.follows]).astype(np.float32)
+    front = rasterise(pixels_of(pose, mesh.places), mesh.triangles, values, rows, columns)
+    covered = front.covered.astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(1 - covered, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = np.zeros(int(labels.max()) + 1, np.int64)
+    nearest[labels[covered > 0]] = np.flatnonzero(covered)
+    extended = front.values.reshape(-1, 2)[nearest[labels]]
+    extended = cv2.GaussianBlur(extended, (0, 0), rows / 64)
+    share = np.round(255 * (1 - cv2.erode(covered, np.ones((OVERLAP, OVERLAP), np.uint8)))).astype(np.uint8)
+    line = [np.linspace(0, n, max(2, n // SHEET_STEP) + 1) for n in (columns, rows)]
+    rest = np.stack(np.meshgrid(*line), -1).reshape(-1, 2).astype(np.float32)
+    at = np.minimum(rest.astype(np.int64), (columns - 1, rows - 1))
+    depth, follow = extended[at[:, 1], at[:, 0]].T
+    upright = (rest * np.array([1, -1], np.float32) - pose.translation[:2]) / pose.scale
+    points = np.column_stack([upright * ((DISTANCE - depth) / DISTANCE)[:, None], depth]).astype(np.float32)
+    still = np.zeros((len(points), 1), np.int32), np.zeros((len(points), 1), np.float32)
+    lattice = _lattice(len(line[1]), len(line[0]))
+    shows = np.zeros((len(points), 4), np.float32)
+    return Points(points, np.ascontiguousarray(follow), *still, lattice, shows), share
+
+
+def _lattice(rows: int, columns: int) -> Ints:
+    """Triangles (T, 3) of a grid of points, row by row."""
+    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).reshape(-1, 1)
+    corners = first + np.array([0, 1, columns, 1, columns + 1, columns])
+    return np.asarray(corners.reshape(-1, 3), np.int32)

@@ -1,0 +1,166 @@
+"""A portrait on a mesh in front of a sheet: posed, drawn with the portrait's own pixels, over its background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vivant.avatars import retarget
+from vivant.avatars.real3d.view_space import DISTANCE
+from vivant.face.pose import HeadPose
+from vivant.face.raster import rasterise
+from vivant.motion.state import FaceState
+from vivant.nn.rows import together
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
+
+LIMITS = retarget.HeadLimits(yaw=float(np.deg2rad(70.0)), pitch=float(np.deg2rad(40.0)))
+"""Farther than a flat picture can turn: there is a side of the head to be seen."""
+COMES_INTO_VIEW = (10.0, 25.0)
+"""Degrees of a turn by which hidden places, and places that the picture shows obliquely, are no longer its pixels."""
+SOFT = 0.8
+"""Of the outline of the mesh, in pixels."""
+
+
+class Turn(NamedTuple):
+    """How the head stands in a state, against how it stands in the picture."""
+
+    turn: Floats
+    """(3, 3) of camera centimetres about the head's origin."""
+    shift: Floats
+    """(3,) camera centimetres."""
+    mirror: Floats
+    """(3, 3) to the partner on the other side of the face."""
+    lens: Floats
+    """(4,) pixels per centimetre, the pixel of the head's origin with y up, the camera's distance."""
+
+    @property
+    def aside(self) -> tuple[np.float32, np.float32]:
+        """0..1: how far hidden places, and places seen obliquely, have come into view.
+
+        As the picture was taken all that is seen is its own pixels, whatever the network trusts.
+        """
+        angle = float(np.degrees(np.arccos(np.clip(self.turn[2, 2], -1, 1))))
+        hidden, oblique = (np.float32(min(angle / most, 1.0) ** 2) for most in COMES_INTO_VIEW)
+        return hidden, oblique
+
+    @staticmethod
+    def of(source: retarget.Source, state: FaceState) -> Turn:
+        """The pose of `state` for a portrait with the measures `source`."""
+        rest, pose = source.pose, retarget.pose_head(source, state, LIMITS)
+        # A change of size is one of distance.
+        shift = [*((pose.translation - rest.translation)[:2] / pose.scale), DISTANCE * (1 - rest.scale / pose.scale)]
+        lens = (rest.scale, *rest.translation[:2], DISTANCE)
+        parts = (pose.rotation @ rest.rotation.T, shift, mirror_of(rest), lens)
+        return Turn(*(np.ascontiguousarray(part, np.float32) for part in parts))
+
+
+@dataclass(frozen=True)
+class Points:
+    """V points that go along with a head and its face."""
+
+    places: Floats
+    """(V, 3) camera centimetres in the picture."""
+    follows: Floats
+    """(V,) 0..1: share of the head's motion that each takes."""
+    near: Ints
+    """(V, K) landmarks near each point."""
+    weights: Floats
+    """(V, K): how much of their motion it takes."""
+    triangles: Ints
+    """(T, 3)"""
+    shows: Floats
+    """(V, C) what a raster shows; the first four are the picture's pixels of the point and of its partner."""
+
+    def drawn(self, turn: Turn, move: Floats, rows: int, columns: int) -> tuple[Floats, Floats]:
+        """Values (rows, columns, C) and depth (rows, columns) in a pose.
+
+        `move` (478, 3) is what the expression does to the landmarks, in camera centimetres.
+        """
+        from vivant.avatars.real3d import compact_kernels as kernels
+
+        posed, shows = np.empty_like(self.places), self.shows.copy()
+        kernels.place(self.places, self.follows, self.near, self.weights, move, *turn, shows, posed)
+        raster = rasterise(posed, self.triangles, shows, rows, columns)
+        return raster.values, raster.depth
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A portrait that can be turned."""
+
+    source: retarget.Source
+    mesh: Points
+    """Shows, beside the pixels, the trust in own and partner's, how far it faces the camera of the picture (see
+    `SolidHead`), and the colour without them: C is 10."""
+    sheet: Points
+    """Carries what is not on the mesh; C is 4."""
+    share: Bytes
+    """(H, W) how much of the picture's pixels lies on the sheet."""
+    background: Bytes
+    """(H, W, 3) without the person."""
+
+
+def draw_turned(scene: Scene, picture: Bytes, move: Floats, state: FaceState, *, alone: bool) -> Bytes:
+    """The frame (H, W, 4) in the pose of `state`, by a `picture` (H, W, 4) that wears its expression; sRGB.
+
+    `move` (478, 3) is the expression's displacement in head centimetres. Alpha is the person's; colours are over the
+    background, or the person's `alone`.
+    """
+    from vivant.avatars.real3d import compact_kernels as kernels
+
+    rows, columns = picture.shape[:2]
+    turn = Turn.of(scene.source, state)
+    mesh = scene.mesh.drawn(turn, np.asarray(move @ scene.source.pose.rotation.T, np.float32), rows, columns)
+    sheet = scene.sheet.drawn(turn, np.zeros_like(move), rows, columns)
+    on_sheet = picture.copy()
+    on_sheet[..., 3] = cv2.multiply(picture[..., 3], scene.share, scale=1 / 255)
+    layer, frame = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 4), np.uint8)
+    _in_bands(rows, lambda band: kernels.colour(*_cut(mesh, band), picture, *turn.aside, layer[band]))
+    layer = _soft_outline(layer)
+
+    def compose(band: slice) -> None:
+        behind = scene.background[band]
+        kernels.compose(layer[band], *_cut(sheet, band), on_sheet, behind, alone, frame[band])
+
+    _in_bands(rows, compose)
+    return frame
+
+
+def pixels_of(pose: HeadPose, points: Floats) -> Floats:
+    """Camera `points` (..., 3) of a head that stands at `pose`, in picture pixels, and their nearness."""
+    near = DISTANCE / (DISTANCE - points[..., 2:])
+    place = pose.scale * points[..., :2] * near + pose.translation[:2]
+    return np.asarray(np.concatenate([place * np.array([1, -1], np.float32), near], -1), np.float32)
+
+
+def mirror_of(pose: HeadPose) -> Floats:
+    """(3, 3) from camera centimetres of a head at `pose` to those of the partner on the other side of its face."""
+    return np.asarray((pose.rotation * np.array([-1, 1, 1], np.float32)) @ pose.rotation.T, np.float32)
+
+
+def _in_bands(rows: int, work: Callable[[slice], None]) -> None:
+    """Every core works on a band of rows."""
+    bounds = np.linspace(0, rows, torch.get_num_threads() + 1).astype(int)
+    together(partial(work, slice(first, last)) for first, last in pairwise(bounds))
+
+
+def _cut(raster: tuple[Floats, Floats], band: slice) -> tuple[Any, Any]:
+    return raster[0][band], raster[1][band]
+
+
+def _soft_outline(layer: Floats) -> Floats:
+    """`layer` (R, C, 4) with a soft step at its outline, and as sharp as it was within."""
+    soft = cv2.GaussianBlur(layer, (0, 0), SOFT)
+    inside = cv2.erode((layer[..., 3] > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.copyTo(layer, inside, soft), np.float32)

@@ -1,0 +1,171 @@
+"""The packaged 3-D head: what it leaves as it is, and what it turns. Its field is a body of known shape here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vivant.avatars.real3d.compact import CompactHead, Prepared, open_compact
+from vivant.avatars.real3d.networks.view_planes import Field, Planes
+from vivant.avatars.real3d.solid_head import seen_share, solid_head, within_reach
+from vivant.avatars.real3d.view_space import HALF, MIDDLE, camera_from_view
+from vivant.avatars.relief.relief import Relief
+from vivant.errors import WeightsError
+from vivant.face.arkit import CURVES, INDEX
+from vivant.face.model import load_face_model
+from vivant.face.pose import HeadPose, rotation_from_angles
+from vivant.motion.state import FaceState
+from vivant.portrait.portrait import Portrait
+
+Floats = NDArray[np.float32]
+SIDE, SCALE = 256, 7.0
+
+
+class NoPlanes(nn.Module):
+    """The input as its own planes."""
+
+    def forward(self, picture: Tensor) -> Planes:
+        return Planes(picture, picture, picture, picture)
+
+
+class Egg(nn.Module):
+    """A head and neck of two bodies, green where the picture does not show them."""
+
+    def forward(self, planes: Planes, points: Tensor, rotation: Tensor) -> Field:
+        x, y, z = (camera_from_view(points, rotation) @ rotation).unbind(-1)
+        head = 1 - ((x / 8) ** 2 + ((y - 2) / 11) ** 2 + ((z + 3) / 9) ** 2)
+        neck = torch.minimum(1 - ((x / 6) ** 2 + ((z + 4) / 5) ** 2), -y / 8)
+        green = torch.tensor([0.1, 0.7, 0.2]).expand_as(points)
+        return Field(4 * torch.maximum(head, neck), green, green, torch.ones_like(points[..., :2]))
+
+
+def portrait() -> Portrait:
+    """A checked egg of a head over a plain body, cut out, looking straight ahead."""
+    pose = HeadPose(SCALE, np.eye(3, dtype=np.float32), np.array([128, -118, 0], np.float32))
+    rows, columns = np.indices((SIDE, SIDE)) + 0.5
+    x, y = (columns - 128) / SCALE, (118 - rows) / SCALE
+    body = ((x / 8.3) ** 2 + ((y - 2) / 11.3) ** 2 < 1) | ((np.abs(x) < 5) & (y < 0)) | (y < -13)
+    checks = (np.floor(x / 1.5) + np.floor(y / 1.5)) % 2
+    colour = np.where(checks[..., None] > 0, [210, 150, 120], [150, 90, 70])
+    colour = np.where((y < -12)[..., None], [60, 60, 160], colour)
+    picture = np.dstack([colour, 255 * body]).astype(np.uint8)
+    return Portrait(picture, pose.picture_from_head(load_face_model().neutral), pose, body.astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def head() -> CompactHead:
+    return CompactHead(NoPlanes(), Egg(), Relief())  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def prepared(head: CompactHead) -> Prepared:
+    layers: Any = SimpleNamespace(portrait=portrait(), background=np.full((SIDE, SIDE, 3), 30, np.uint8))
+    return head.prepare(layers)
+
+
+def test_at_rest_it_is_the_picture(head: CompactHead, prepared: Prepared) -> None:
+    drawn, given = head.draw(prepared, FaceState()).astype(np.float64), portrait().picture.astype(np.float64)
+    inside = given[..., 3] > 0
+    assert np.abs(drawn[..., 3] - given[..., 3]).mean() < 4
+    error = np.abs(drawn[..., :3] - given[..., :3])[inside].mean()
+    assert error < 4, "the face itself may be redrawn by relief, nothing else"
+    assert (drawn[~inside & (drawn[..., 3] == 0)][:, :3] == 30).all()
+
+
+def test_a_turn_moves_the_head_and_leaves_the_body(head: CompactHead, prepared: Prepared) -> None:
+    rest = head.draw(prepared, FaceState()).astype(np.float64)
+    state = FaceState(rotation=rotation_from_angles(0.6, 0.0, 0.0))
+    turned = head.draw(prepared, state).astype(np.float64)
+    body = slice(SIDE - 20, SIDE)
+    assert np.abs(turned[body] - rest[body]).max() <= 2
+    assert np.abs(turned[60:140] - rest[60:140]).mean() > 5
+    nose = load_face_model().neutral[4]
+    ahead = SCALE * (rotation_from_angles(0.6, 0.0, 0.0) @ nose)[0]
+    assert ahead > 20, "the nose goes to the right border"
+    # What was hidden comes into view on the left: without checks, in the mean colour of what the picture shows.
+    side = turned[85:110, 64:70, :3]
+    assert (turned[85:110, 64:70, 3] > 200).all()
+    assert side.std(axis=(0, 1)).max() < 15 < 20 < rest[85:110, 100:130, :3].std(axis=(0, 1)).min()
+    assert np.abs(side.mean((0, 1)) - (180, 120, 95)).max() < 25
+
+
+def test_the_same_state_is_the_same_picture(head: CompactHead, prepared: Prepared) -> None:
+    state = FaceState(rotation=rotation_from_angles(-0.4, 0.2, 0.1), translation=np.array([0.1, 0, 0.2], np.float32))
+    first = head.draw(prepared, state)
+    head.draw(prepared, FaceState())
+    assert np.array_equal(first, head.draw(prepared, state))
+
+
+def test_nearer_is_larger(head: CompactHead, prepared: Prepared) -> None:
+    near = head.draw(prepared, FaceState(translation=np.array([0, 0, 0.8], np.float32)))
+    assert (near[:120, :, 3] > 127).sum() > 1.1 * (head.draw(prepared, FaceState())[:120, :, 3] > 127).sum()
+
+
+def test_the_jaw_takes_the_mesh_along(head: CompactHead, prepared: Prepared) -> None:
+    curves = np.zeros(len(CURVES), np.float32)
+    curves[INDEX["jawOpen"]] = 0.8
+    state = FaceState(curves=curves, rotation=rotation_from_angles(0.5, 0.0, 0.0))
+    opened = head.draw(prepared, state).astype(np.float64)
+    closed = head.draw(prepared, FaceState(rotation=state.rotation)).astype(np.float64)
+    moved = np.abs(opened - closed).mean(2)
+    assert moved[118:200].mean() > 4 * moved[:80].mean()
+
+
+def test_points_behind_others_are_hidden() -> None:
+    rotation = torch.eye(3)[None]
+    found = solid_head(NoPlanes()(torch.ones(1, 10, 64, 64)), Egg(), rotation)  # type: ignore[arg-type]
+    within = np.abs(found.points[:, 1]) < 10
+    back, front = within & (found.points[:, 2] < -8), within & (found.points[:, 2] > 1)
+    assert found.own[back].max() == 0
+    assert np.median(found.own[front]) > 0.99
+    places = np.array([[0, 0, 0.9], [0, 0, -0.9]], np.float32)
+    sheet = np.array([[-1, -1, 0], [1, -1, 0], [0, 1, 0]], np.float32)
+    assert seen_share(sheet, np.array([[0, 1, 2]], np.int32), places).tolist() == [1, 0]
+
+
+def test_nothing_is_guessed_far_behind_a_head() -> None:
+    places = torch.tensor([[0.0, 2.5, -5], [0, 17, -5], [30, 0, -5], [0, -30, -10], [0, 10, -19], [0, 2, -19]])
+    assert (within_reach(places) > 0).tolist() == [True, True, True, True, False, False]
+
+
+def test_a_picture_in_black_and_white_stays_so(head: CompactHead) -> None:
+    coloured = portrait()
+    grey = coloured.picture.copy()
+    grey[..., :3] = grey[..., :1]
+    layers: Any = SimpleNamespace(
+        portrait=replace(coloured, picture=grey), background=np.full((SIDE, SIDE, 3), 30, np.uint8)
+    )
+    state = FaceState(rotation=rotation_from_angles(0.6, 0.0, 0.0))
+    drawn = head.draw(head.prepare(layers), state)[..., :3].astype(int)
+    assert np.ptp(drawn, axis=2).max() <= 12  # tongue and gums behind the lips keep a little
+
+
+def test_the_window_holds_the_head() -> None:
+    points = load_face_model().neutral - np.array(MIDDLE, np.float32)
+    assert np.abs(points[:, :2]).max() < HALF - 4
+
+
+def test_weights_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "none.safetensors"
+    path.write_bytes(b"nothing")
+    with pytest.raises(WeightsError, match=r"none\.safetensors"):
+        open_compact(Relief(), path)
+
+
+def test_the_packaged_head_finds_a_head() -> None:
+    """The network that is shipped makes one body, about as large as a head, of a face that it has never seen."""
+    given = portrait()
+    solid = open_compact(Relief()).read(given.picture, given.landmarks)
+    size = np.ptp(solid.points, axis=0)
+    assert (size > (12, 20, 12)).all()
+    assert (size < (40, 36, 30)).all()
+    nose = load_face_model().neutral[4]
+    assert np.linalg.norm(solid.points - nose, axis=1).min() < 1.5

@@ -1,0 +1,82 @@
+"""Points and pixels of a head that turns, against the same by NumPy and OpenCV."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from vivant.avatars import retarget
+from vivant.avatars.real3d import compact_kernels as kernels
+from vivant.avatars.real3d.head_turning import Points, Turn, mirror_of, pixels_of
+from vivant.face.landmarks import COUNT
+from vivant.face.model import load_face_model
+from vivant.face.pose import HeadPose, rotation_from_angles
+from vivant.motion.state import FaceState
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def source() -> retarget.Source:
+    pose = HeadPose(9.0, rotation_from_angles(0.2, -0.1, 0.05), np.array([120, -140, 0], np.float32))
+    model = load_face_model()
+    return retarget.read_source(model, pose, pose.picture_from_head(model.neutral), None)
+
+
+def points(count: int = 200) -> Points:
+    places = RANDOM.normal(0, 6, (count, 3)).astype(np.float32)
+    follows = RANDOM.random(count).astype(np.float32)
+    near, weights = RANDOM.integers(0, COUNT, (count, 4)).astype(np.int32), RANDOM.random((count, 4)).astype(np.float32)
+    return Points(places, follows, near, weights, np.zeros((0, 3), np.int32), np.zeros((count, 10), np.float32))
+
+
+def test_points_are_placed_as_by_numpy(source: retarget.Source) -> None:
+    given, move = points(), RANDOM.normal(0, 1, (COUNT, 3)).astype(np.float32)
+    state = FaceState(rotation=rotation_from_angles(0.5, 0.2, 0.1), translation=np.array([0.2, -0.1, 0.3], np.float32))
+    turn = Turn.of(source, state)
+    posed, shows = np.empty_like(given.places), given.shows.copy()
+    kernels.place(given.places, given.follows, given.near, given.weights, move, *turn, shows, posed)
+    moved = given.places + np.einsum("vk,vkc->vc", given.weights, move[given.near])
+    rigid = moved @ turn.turn.T + turn.shift
+    wanted = pixels_of(source.pose, moved + given.follows[:, None] * (rigid - moved))
+    np.testing.assert_allclose(posed, wanted, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(shows[:, :2], pixels_of(source.pose, moved)[:, :2], rtol=1e-4, atol=1e-2)
+    partners = pixels_of(source.pose, moved @ mirror_of(source.pose).T)
+    np.testing.assert_allclose(shows[:, 2:4], partners[:, :2], rtol=1e-4, atol=1e-2)
+
+
+def test_at_rest_nothing_moves_and_all_is_in_view(source: retarget.Source) -> None:
+    given, still = points(), np.zeros((COUNT, 3), np.float32)
+    turn = Turn.of(source, FaceState())
+    posed, shows = np.empty_like(given.places), given.shows.copy()
+    kernels.place(given.places, given.follows, given.near, given.weights, still, *turn, shows, posed)
+    np.testing.assert_allclose(posed[:, :2], shows[:, :2], atol=1e-3)
+    assert turn.aside == (0, 0)
+    hidden, oblique = Turn.of(source, FaceState(rotation=rotation_from_angles(0.2, 0, 0))).aside
+    assert hidden == 1 > oblique > 0
+    assert Turn.of(source, FaceState(rotation=rotation_from_angles(0, 0, 0.5))).aside == pytest.approx((0, 0), abs=1e-3)
+
+
+def test_a_partner_is_on_the_other_side_of_the_face(source: retarget.Source) -> None:
+    right, left = (source.pose.rotation @ load_face_model().neutral[point] for point in (33, 263))
+    np.testing.assert_allclose(mirror_of(source.pose) @ right, left, atol=0.3)
+    np.testing.assert_allclose(mirror_of(source.pose) @ mirror_of(source.pose), np.eye(3), atol=1e-6)
+
+
+def test_pixels_are_read_by_a_cubic_that_keeps_lines_and_pixels() -> None:
+    picture = RANDOM.integers(0, 256, (40, 50, 4)).astype(np.uint8)
+    found = np.empty(4, np.float32)
+    kernels.look(picture, np.float32(20.5), np.float32(11.5), found)
+    np.testing.assert_allclose(found, picture[11, 20], atol=1e-3)
+    ramp = np.tile((4 * np.arange(50))[None, :, None], (40, 1, 4)).astype(np.uint8)
+    kernels.look(ramp, np.float32(20.8), np.float32(11.3), found)
+    np.testing.assert_allclose(found, 4 * 20.3, atol=1e-3)
+    smooth = cv2.GaussianBlur(picture, (0, 0), 3)
+    places = RANDOM.uniform(4, 36, (100, 2)).astype(np.float32)
+    wanted = cv2.remap(smooth, places[None, :, 0] - 0.5, places[None, :, 1] - 0.5, cv2.INTER_CUBIC)[0]
+    for (x, y), want in zip(places, wanted, strict=True):
+        kernels.look(smooth, x, y, found)
+        np.testing.assert_allclose(found, want, atol=2)
+    kernels.look(picture, np.float32(-30), np.float32(99), found)  # the border goes on
+    np.testing.assert_allclose(found, picture[39, 0], atol=1e-3)
