@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivant.face.model import displacement_from_curves, load_face_model
-from vivant.motion.speech.coarticulation import CONSONANTS, SHORT_PAUSE, VOWELS, Manner, demand, gestures_of_phones
+from vivant.motion.speech.coarticulation import (
+    CONSONANTS,
+    OPENING,
+    SHORT_PAUSE,
+    VOWELS,
+    Manner,
+    demand,
+    gestures_of_phones,
+)
 from vivant.motion.speech.gestures import JAW, LIPS, ROUND, SHUT, TUCK, Build, curves_of_gestures, mouth_matrix
 
 SYMBOLS = sorted({*VOWELS, *(letter for letters in CONSONANTS for letter in letters.split())})
@@ -94,7 +102,8 @@ def test_any_phones_give_smooth_gestures_between_0_and_1(pairs: list[tuple[str, 
     assert found.shape == (max(round(ends[-1] * 100), 3), 7)
     assert found.min() >= 0
     assert found.max() <= 1
-    assert np.abs(np.diff(found, axis=0)).max(initial=0) < 0.25  # per 10 ms
+    if ends[-1] >= OPENING:  # else there is no room to be smooth
+        assert np.abs(np.diff(found, axis=0)).max(initial=0) < 0.25  # per 10 ms
 
 
 def test_a_demand_for_each_part_of_a_symbol() -> None:
