@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -121,3 +122,21 @@ def test_a_separable_network_gets_it_even_where_it_must_be_exact(monkeypatch: py
         network = prepared(EyebrowCombiner(EyebrowCombinerConfig(channels=32, separable=separable)))
         quicken(network, exact=True)
         assert isinstance(network.body, kind)
+
+
+@torch.inference_mode()
+def test_several_pictures_are_each_as_if_alone() -> None:
+    """Separable layers lend their memory from picture to picture."""
+    config = BodyConfig(inputs=4, pose=3, start=32, halvings=2, blocks=1, separable=True)
+    turning = TurningBody(replace(config, inputs=10, pose=0), kernel=7, skips=True)
+    body, turn = QuickBody(prepared(Body(config))), QuickTurningBody(prepared(turning))
+    one, other = picture(4), picture(4)
+    codes = [body.encode(each).clone() for each in (one, other)]
+    assert torch.equal(body.encode(torch.cat([one, other])), torch.cat(codes))
+    poses = torch.rand(2, 3)
+    alone = [body.decode(code, pose[None]).clone() for code, pose in zip(codes, poses, strict=True)]
+    assert torch.equal(body.decode(torch.cat(codes), poses), torch.cat(alone))
+    one, other = picture(10), picture(10)
+    alone = [turn(each).clone() for each in (one, other)]
+    assert torch.equal(turn(torch.cat([one, other])), torch.cat(alone))
+    assert not torch.equal(*alone)
