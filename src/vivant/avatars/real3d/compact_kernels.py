@@ -16,6 +16,8 @@ Bytes = NDArray[np.uint8]
 ONE, HALF, MOST = np.float32(1), np.float32(0.5), np.float32(255)
 EMPTY = np.float32(-1e8)
 """Depth below which a raster shows nothing; `vivant.face.raster.FAR` is less."""
+NEARLY = np.float32(0.49)
+"""Pixels from half way between two pixels, from which on one of them is meant."""
 GUESSED, KNOWN = np.float32(96), np.float32(192)
 """Alpha of the picture below which its colours are guessed, and from which on they are not."""
 
@@ -66,6 +68,13 @@ def _look(picture: Bytes, x: np.float32, y: np.float32, out: Floats) -> None:
     across, down = np.float32(x - column), np.float32(y - row)
     first, top = int(column) - 1, int(row) - 1
     last_row, last_column = picture.shape[0] - 1, picture.shape[1] - 1
+    if abs(across - HALF) > NEARLY and abs(down - HALF) > NEARLY:  # what stands still, shows its pixels
+        pixel = picture[
+            min(max(int(np.floor(y + HALF)), 0), last_row), min(max(int(np.floor(x + HALF)), 0), last_column)
+        ]
+        for c in range(4):
+            out[c] = np.float32(pixel[c])
+        return
     out[:] = np.float32(0)
     for j in range(4):
         high = _cubic(abs(np.float32(j - 1) - down))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
@@ -100,6 +101,11 @@ class Prepared:
     """(rows, columns, 1) how much of each pixel the drawn picture has, beside `still`."""
     cutout: bool
 
+    @cached_property
+    def seam(self) -> NDArray[np.bool_]:
+        """(rows, columns): where both show."""
+        return np.asarray(self.share[..., 0] < 1)
+
 
 class Real3D:
     """Draws heads with depth; see `Real3DSettings`."""
@@ -143,8 +149,10 @@ class Real3D:
         drawn, share = prepared.draw(state), prepared.share
         if not prepared.cutout:
             drawn[..., 3] = 255
-            layer = prepared.still + share * (drawn - prepared.still)
-            return Frame(np.asarray(layer + 0.5, np.uint8), prepared.window)
+            seam = prepared.seam
+            still = prepared.still[seam]
+            drawn[seam] = still + share[seam] * (drawn[seam] - still) + 0.5
+            return Frame(drawn, prepared.window)
         layer = sample(premultiplied(drawn), prepared.square, prepared.window)
         return Frame(straight(prepared.still + share * (layer - prepared.still)), prepared.window)
 
