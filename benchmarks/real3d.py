@@ -1,6 +1,6 @@
 """Real3D-Portrait's frame: the quick way, exact and fast, beside a loop that follows the publication step by step.
 
-    python benchmarks/real3d.py [--weights] [--cores 2] [--frames 3] [--seed 0]
+    python benchmarks/real3d.py [--weights] [--cores 2] [--frames 3] [--seed 0] [--device cuda]
 
 The published sizes, pictures of 512 x 512. The plain loop makes every frame as published: all of the motion adapter,
 the volume step by step, torso and background encoded anew; only the planes of the portrait are kept, as there. The
@@ -45,6 +45,12 @@ class Given(NamedTuple):
     camera: Tensor
     target: Tensor
 
+    def on(self, device: str) -> Given:
+        """The same on `device`."""
+        return Given(
+            *(tuple(one.to(device) for one in part) if isinstance(part, tuple) else part.to(device) for part in self)
+        )
+
 
 class Timed(NamedTuple):
     """A frame, and seconds of each part."""
@@ -60,19 +66,24 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=torch.get_num_threads())
     parser.add_argument("--frames", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda: there fast is bfloat16, and nothing is compiled")
     options = parser.parse_args()
     torch.set_num_threads(options.cores)
     torch.manual_seed(options.seed)
-    what = given(np.random.default_rng(options.seed))
+    what = given(np.random.default_rng(options.seed)).on(options.device)
+    if options.device != "cpu":
+        print(torch.cuda.get_device_name(options.device))
     with torch.inference_mode():
-        measure(trained() if options.weights else random_generator(what), what, options.frames)
+        network = trained() if options.weights else Generator()
+        network.to(options.device).eval().requires_grad_(False)
+        measure(network if options.weights else normed(network, what), what, options.frames)
 
 
 def measure(network: Generator, what: Given, frames: int) -> None:
     """Print one line for each way, all measured in turns."""
-    start = time.perf_counter()
+    start = now()
     planes = network.image_to_plane(what.head)
-    print(f"planes of the portrait, once, plain: {time.perf_counter() - start:.1f} s", flush=True)
+    print(f"planes of the portrait, once, plain: {now() - start:.1f} s", flush=True)
     ways: dict[str, Callable[[], Timed]] = {"plain loop": lambda: plainly(network, what, planes)}
     for name, fast in (("exact", False), ("fast", True)):
         ways[name] = quickly(quickened(copy.deepcopy(network), fast=fast), what)
@@ -92,18 +103,25 @@ def measure(network: Generator, what: Given, frames: int) -> None:
         print(f"{name:12}" + "".join(parts) + f"{plain.sum() / least.sum():18.2f}" + near * (name != "plain loop"))
 
 
+def now() -> float:
+    """Seconds, once everything that was asked for is done."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def plainly(network: Generator, what: Given, planes: Tensor) -> Timed:
     """As published."""
-    steps = [time.perf_counter()]
+    steps = [now()]
     moved = planes + network.motion_adapter(torch.cat((*what.codes, what.code), 1))
-    steps.append(time.perf_counter())
+    steps.append(now())
     rendered = render(moved, what.camera, network.decoder, VolumeSettings(plain=True))
-    steps.append(time.perf_counter())
+    steps.append(now())
     still = network.super_resolution.still(*what.pictures)
     features = rendered.features
     given = (features, features[:, :RGB], rendered.weights, still, what.source, what.target)
     frame = network.super_resolution(*given).frame
-    steps.append(time.perf_counter())
+    steps.append(now())
     return Timed(frame, tuple(np.diff(steps)))
 
 
@@ -112,15 +130,15 @@ def quickly(network: Generator, what: Given) -> Callable[[], Timed]:
     person = network.meet(what.head, what.codes, what.pictures, what.source)
 
     def draw() -> Timed:
-        steps = [time.perf_counter()]
+        steps = [now()]
         moved = person.planes + network.motion_adapter.forward_target(person.codes, what.code)
-        steps.append(time.perf_counter())
+        steps.append(now())
         rendered = render(moved, what.camera, network.decoder)
-        steps.append(time.perf_counter())
+        steps.append(now())
         features = rendered.features
         given = (features, features[:, :RGB], rendered.weights, person.still, person.source, what.target)
         frame = network.super_resolution(*given).frame
-        steps.append(time.perf_counter())
+        steps.append(now())
         return Timed(frame, tuple(np.diff(steps)))
 
     return draw
@@ -141,9 +159,8 @@ def given(random: np.random.Generator) -> Given:
     return Given(head, (first, second), pictures, source, code, torch.from_numpy(camera), source + 0.03)
 
 
-def random_generator(what: Given) -> Generator:
+def normed(network: Generator, what: Given) -> Generator:
     """Random numbers, normed by what the layers make of `what`, else frames leave every range; a dense field."""
-    network = Generator().requires_grad_(False)
     network.decoder.out.bias[0] = DENSE
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
@@ -157,7 +174,7 @@ def trained() -> Generator:
     """The imported weights."""
     network = Generator()
     load_stored(network, NAME)
-    return network.eval().requires_grad_(False)
+    return network
 
 
 if __name__ == "__main__":
