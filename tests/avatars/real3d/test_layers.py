@@ -13,7 +13,6 @@ from originals import original
 from vivant.avatars.real3d.layers import (
     NECK_ROWS,
     background_of,
-    background_step,
     distance_from_person,
     fill_from_nearest,
     head_picture,
@@ -149,7 +148,3 @@ def test_nobody_is_infinitely_far() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (5, 5, 3)).astype(np.uint8)
     assert np.array_equal(background_of([(picture, nobody)]).picture, picture)
     assert np.array_equal(fill_from_nearest(picture, ~nobody), picture)
-
-
-def test_frames_of_a_video_are_looked_at_as_published() -> None:
-    assert [background_step(count) for count in (1, 99, 100, 9999, 10_000, 100_000)] == [5, 5, 20, 20, 20, 200]

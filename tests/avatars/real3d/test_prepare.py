@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vivant.avatars.real3d.crop import CropSettings
 from vivant.avatars.real3d.layers import HEAD, TORSO, background_of
-from vivant.avatars.real3d.prepare import Layers, LayerSettings, fit_background, prepare_layers
+from vivant.avatars.real3d.prepare import Layers, LayerSettings, prepare_layers
 from vivant.errors import FaceNotFoundError, WeightsError
 from vivant.face.landmarks import COUNT
 from vivant.face.model import load_face_model
@@ -118,13 +118,6 @@ def test_transparent_portrait_is_cut_along_its_alpha() -> None:
     outside = layers.portrait.picture[..., 3] == 0
     assert (layers.picture[outside] == 200).all()
     assert (layers.classes[outside] == BACKGROUND).all()
-
-
-def test_own_background_is_cut_to_a_square() -> None:
-    picture = np.zeros((100, 300, 3), np.uint8)
-    picture[:, 100:200] = 255
-    assert (fit_background(picture, 64) == 255).all()
-    assert fit_background(picture.transpose(1, 0, 2)).shape == (512, 512, 3)
 
 
 def test_tiny_face_is_refused() -> None:

@@ -166,21 +166,12 @@ def mixed(colour: Floats, own: Floats, partner: Floats, trust: Floats) -> Floats
     return np.clip(colour, 0, 255)
 
 
-def _sampled(picture: Bytes, places: Floats) -> Floats:
-    """`picture` (H, W, C) at `places` (rows, columns, 2) in pixels, their centres at halves."""
-    x, y = (np.ascontiguousarray(places[..., k] - np.float32(0.5)) for k in (0, 1))
-    found = [
-        cv2.remap(np.ascontiguousarray(part), x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        for part in (picture[..., :4], picture[..., 4:])
-        if part.shape[2]
-    ]
-    return np.dstack(found).astype(np.float32)
-
-
 def _under(picture: Bytes, places: Floats) -> Floats:
-    """Pixels (V, C) of `picture` (H, W, C) at `places` (V, 2 or more)."""
-    rows = np.resize(places[:, :2], (-(-len(places) // 256), 256, 2))  # OpenCV has a limit for the length of a row
-    return _sampled(picture, rows).reshape(-1, picture.shape[2])[: len(places)]
+    """Pixels (V, C) of `picture` (H, W, C) at `places` (V, 2 or more) in pixels, their centres at halves."""
+    rows = np.resize(places[:, :2] - np.float32(0.5), (-(-len(places) // 256), 256, 2))  # OpenCV limits a row's length
+    x, y = (np.ascontiguousarray(rows[..., k], np.float32) for k in (0, 1))
+    found = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return found.reshape(-1, picture.shape[2])[: len(places)].astype(np.float32)
 
 
 def _follows(head: Floats, shape: Floats) -> Floats:

@@ -125,13 +125,6 @@ def background_of(frames: Iterable[tuple[Bytes, Flags]]) -> Background:
     return Background(fill_from_nearest(picture, sure if sure.any() else farthest > 0), sure)
 
 
-def background_step(count: int) -> int:
-    """Every how many frames of a video of `count` frames its background is looked for."""
-    if count < 100:
-        return 5
-    return 20 if count < 10_000 else count // 500
-
-
 def distance_from_person(person: Flags) -> Floats:
     """Distance (H, W) in pixels to the nearest pixel of `person` (H, W); infinite without any."""
     if not person.any():

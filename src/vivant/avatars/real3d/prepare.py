@@ -25,7 +25,6 @@ from vivant.face.tracker import FaceLandmarks
 from vivant.face.window import Window
 from vivant.portrait.matte import CutOut, fill_background
 from vivant.portrait.person import over_grey
-from vivant.portrait.pixels import scale_bytes
 from vivant.portrait.portrait import Note, Portrait
 from vivant.portrait.segment import ClassMap, class_map
 
@@ -100,14 +99,6 @@ def _background(cropped: Portrait, picture: Bytes, shown: ClassMap, settings: La
     if settings.filling == "nearest":
         return background_of([(picture, shown.person)]).picture
     return fill_background(cropped, CutOut(picture, shown.person.astype(np.float32)))
-
-
-def fit_background(picture: Bytes, pixels: int = 512) -> Bytes:
-    """The middle square of `picture` (H, W, 3), the user's own background, at `pixels` a side: (pixels, pixels, 3)."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return scale_bytes(picture[top : top + side, left : left + side], (pixels, pixels))
 
 
 def _check(portrait: Portrait) -> None:

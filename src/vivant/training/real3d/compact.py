@@ -134,13 +134,6 @@ def decibels(head: ViewHead, lesson: Lesson) -> float:
     return float(-10 * (colour - lesson.colour).square().mean().log10())
 
 
-@torch.no_grad()
-def wrong_places(head: ViewHead, lesson: Lesson) -> float:
-    """Share of places that are taken for the contrary of what they are."""
-    density = _decoded(head, lesson).density[:, : lesson.places.shape[1]]
-    return float(((density > 0) != (lesson.taken > 0.5)).float().mean())
-
-
 def save_head(head: ViewHead, path: Path, told: dict[str, str]) -> None:
     """Write the weights as half floats, for `vivant.avatars.real3d.compact.open_compact`; `told` goes beside them."""
     tensors = {name: tensor.detach().cpu().half().contiguous() for name, tensor in head.state_dict().items()}

@@ -10,7 +10,7 @@ The defaults are the published ones; `sr` is what the published code calls the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -236,8 +236,3 @@ RECIPES: dict[StageName, type[AnyRecipe]] = {
     "torso": TorsoRecipe,
     "sr": RefinementRecipe,
 }
-
-
-def names_of(recipe: type[AnyRecipe]) -> list[str]:
-    """What a recipe's file may say at its top."""
-    return [one.name for one in fields(recipe) if one.init]

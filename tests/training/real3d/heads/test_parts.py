@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from vivant.avatars.real3d.camera import camera_of_pose
 from vivant.face.arkit import CURVES, INDEX
 from vivant.training.real3d.heads.backdrop import draw_backdrop
 from vivant.training.real3d.heads.camera import (
     SCALE,
     cube_from_head,
-    draw_cameras,
     draw_poses,
     face_from_head,
     head_from_cube,
@@ -70,11 +70,12 @@ def test_the_cube_holds_the_basel_faces_five_points(samples: object) -> None:
 
 
 def test_cameras_see_a_head_whole_and_near_the_middle() -> None:
-    cameras = draw_cameras(RANDOM(0), 300)
+    poses = draw_poses(RANDOM(0), 300)
+    cameras = camera_of_pose(poses[:, :3], poses[:, 3:])
     face = cube_from_head(np.array([[-7, 0, 4], [7, 0, 4], [0, -7.5, 10], [0, 10, 8]], np.float32))
     seen = np.stack([project(face, camera, 256)[:, :2] for camera in cameras])
     assert ((seen > 0) & (seen < 256)).all((1, 2)).mean() > 0.95
-    front = project(face, draw_cameras(RANDOM(1), 1)[0], 256)
+    front = project(face, cameras[0], 256)
     assert 0.3 < (front[1, 0] - front[0, 0]) / 256 < 0.7
     poses = np.rad2deg(draw_poses(RANDOM(2), 500)[:, 1])
     assert abs(poses[0]) < 26

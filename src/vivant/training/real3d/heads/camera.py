@@ -42,14 +42,6 @@ def face_from_head(points: Floats) -> Floats:
     return np.asarray((points + FACE_SHIFT) / np.float32(10), np.float32)
 
 
-def draw_cameras(rng: np.random.Generator, count: int) -> Floats:
-    """Cameras (count, 25) of `draw_poses`."""
-    from vivant.avatars.real3d.camera import camera_of_pose
-
-    poses = draw_poses(rng, count)
-    return camera_of_pose(poses[:, :3], poses[:, 3:])
-
-
 def draw_poses(rng: np.random.Generator, count: int) -> Floats:
     """Head angles and translations (count, 6) before the camera (real3d 5), in radians and decimetres.
 
