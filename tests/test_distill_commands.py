@@ -39,7 +39,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_it_writes_a_character_and_tidies_up(girl: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = girl.with_name("girl.vivant")
-    assert cli.main(["distill", str(girl), "-o", str(out)]) == 0
+    assert cli.main(["distill", str(girl), "-o", str(out), "--threads", "1"]) == 0
     assert load_character(out).notes["source"] == "distilled from disc"
     assert sorted(path.name for path in girl.parent.iterdir()) == ["girl.png", "girl.vivant", "girl.vivant.png"]
     said = capsys.readouterr()
@@ -58,11 +58,11 @@ def test_interrupted_it_says_how_to_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(courses, "SAVE_SECONDS", 0.0)
         patch.setattr(distill, "body_decibels", interrupt)
-        assert cli.main(["distill", str(girl), "-o", str(out), "--json"]) == 130
+        assert cli.main(["distill", str(girl), "-o", str(out), "--threads", "1", "--json"]) == 130
     assert "the same command goes on" in capsys.readouterr().err
     assert not out.exists()
     assert (girl.with_name("girl.vivant.work") / "face.safetensors").is_file()
-    assert cli.main(["distill", str(girl), "-o", str(out), "--json", "--keep"]) == 0
+    assert cli.main(["distill", str(girl), "-o", str(out), "--threads", "1", "--json", "--keep"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["course"] for line in lines if line["event"] == "training"} == {"flow", "body"}
     assert lines[-1]["output"] == str(out)

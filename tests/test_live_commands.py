@@ -105,6 +105,7 @@ def test_a_portrait_lives_in_a_film(samples: Path, tmp_path: Path, capsys: pytes
     assert "from driver to picture" in captured.out
 
 
+@pytest.mark.slow
 def test_a_real_character_opens_its_mouth_breathes_and_keeps_its_alpha(samples: Path) -> None:
     folder = samples / "tha4" / "lambda_00"
     if not folder.is_dir():
@@ -122,6 +123,7 @@ def test_a_real_character_opens_its_mouth_breathes_and_keeps_its_alpha(samples: 
     assert forehead.sum() == 0
 
 
+@pytest.mark.slow
 def test_a_recorded_character_keeps_its_alpha_where_the_format_can(samples: Path, tmp_path: Path) -> None:
     folder = samples / "tha4" / "lambda_01"
     if not folder.is_dir():

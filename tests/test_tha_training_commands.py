@@ -33,10 +33,10 @@ def test_the_packaged_posers_network_is_trained(
 
     monkeypatch.setattr(finder_training, "mean_error", lambda *_: 2.5)
     output = tmp_path / "finder.safetensors"
-    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1"]) == 0
+    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1", "--threads", "1"]) == 0
     assert "2.50 pixels" in capsys.readouterr().out
     assert 1e6 < output.stat().st_size < 24e6
-    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1"]) == 0
+    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1", "--threads", "1"]) == 0
     assert "at its end already" in capsys.readouterr().err
 
 
@@ -48,7 +48,7 @@ def test_weights_that_are_there_learn_on(tmp_path: Path, monkeypatch: pytest.Mon
     output = tmp_path / "finder.safetensors"
     finder_training.save_finder(Finder(), output)
     before = read_safetensors(output)[0]
-    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1"]) == 0
+    assert main(["train", "tha/compact", "-o", str(output), "--steps", "1", "--threads", "1"]) == 0
     after = read_safetensors(output)[0]
     assert before.keys() == after.keys()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())

@@ -43,6 +43,7 @@ def prefixed(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Ten
     return {f"{prefix}.{key}": value for key, value in state.items()}
 
 
+@pytest.mark.slow
 def test_a_person_of_geneface_with_all_that_hangs_on_it(tmp_path: Path) -> None:
     known = of_system("geneface")
     expert, generic = published(known["sync_expert"]), published(known["audio_to_landmarks"])
@@ -72,6 +73,7 @@ def test_a_person_of_geneface_with_all_that_hangs_on_it(tmp_path: Path) -> None:
     assert origin.source_sha256 == store.file_hash(tmp_path / "in/May/lm3d_postnet_sync/model_ckpt_steps_6000.ckpt")
 
 
+@pytest.mark.slow
 def test_variants_are_told_apart(tmp_path: Path) -> None:
     known = of_system("geneface")
     for name in ("audio_to_landmarks_pitch", "audio_to_expression", "post_net_pitch"):
@@ -111,6 +113,7 @@ def test_nothing_known_says_what_is_known(tmp_path: Path) -> None:
         import_weights(tmp_path / "in", list(of_system("real3d").values()), "")
 
 
+@pytest.mark.slow
 def test_of_two_of_a_name_the_first_is_kept(tmp_path: Path) -> None:
     known = of_system("geneface")
     for seed, run in enumerate("ab"):

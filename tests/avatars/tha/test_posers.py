@@ -138,7 +138,7 @@ def test_in_bfloat16_the_same_character_is_drawn_coarsely(
 def test_on_another_device_the_body_is_compiled(parity: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is here: the networks have no numbers, and the compiler only notes what it is given."""
     compiled: list[nn.Module] = []
-    monkeypatch.setattr(torch, "compile", lambda body: compiled.append(body) or body)
+    monkeypatch.setattr(torch, "compile", lambda body, **_: compiled.append(body) or body)
     fixture = original(parity, "tha", "e2e_tha3_separable_float")
     poser = filled_poser(fixture, fast=True, device="meta")
     assert poser.device.type == "meta"

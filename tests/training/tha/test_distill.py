@@ -15,10 +15,11 @@ from vivant.avatars.tha.character import load_character, save_character
 from vivant.avatars.tha.student import StudentPoser
 from vivant.errors import SettingsError
 from vivant.media.image import read_image
-from vivant.training.tha import courses
+from vivant.training.tha import courses, published
 from vivant.training.tha.courses import Standing
 from vivant.training.tha.distill import Distilled, DistillSettings, distil
 from vivant.training.tha.fast import Recipe
+from vivant.training.tha.poses import draw_poses
 
 TINY = Recipe(steps=4, squares=6, side=8, warm=1)
 SETTINGS = DistillSettings(
@@ -102,7 +103,9 @@ def test_it_learns_a_moving_disc(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_published_method_runs(tmp_path: Path) -> None:
+def test_the_published_method_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every step counts as 8 examples and looks at two: whole pictures are costly.
+    monkeypatch.setattr(published, "draw_poses", lambda random, count: draw_poses(random, count)[:2])
     settings = replace(SETTINGS, method="published", examples=8, report_every=1)
     told: list[Standing] = []
     result = distil(DiscTeacher(), "disc", tmp_path, settings, told.append)

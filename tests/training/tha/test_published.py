@@ -98,7 +98,7 @@ def test_a_shortened_schedule_passes_through_all_phases() -> None:
 
 @pytest.mark.slow
 def test_a_step_descends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(method, "BATCH", 2)
+    monkeypatch.setattr(method, "BATCH", 1)
     torch.manual_seed(0)
     stream, mask = Stream(DiscTeacher(), share=1), torch.ones(1, 1, 128, 128)
     face, body = FaceStudent(), BodyStudent()
