@@ -1,21 +1,25 @@
 """Real3D-Portrait's frame: the quick way, exact and fast, beside a loop that follows the publication step by step.
 
-    python benchmarks/real3d.py [--weights] [--cores 2] [--frames 3] [--seed 0] [--device cuda]
+    python benchmarks/real3d.py [--weights] [--cores 2] [--frames 3] [--seed 0] [--tiles 1] [--device cuda]
 
 The published sizes, pictures of 512 x 512. The plain loop makes every frame as published: all of the motion adapter,
 the volume step by step, torso and background encoded anew; only the planes of the portrait are kept, as there. The
 others keep what depends on the portrait. All see the same inputs in turns; the least time of each part counts, since
-other work on the machine only adds. Without --weights (those that vivant weights import stored) the networks hold
-random numbers: times are the same. dB is the PSNR of frames against the plain loop's, peak 2; "largest" the largest
-difference of a channel in -1..1.
+other work on the machine only adds. On a graphics card exact and fast frames are one compiled function, so that only
+their whole is timed, and the first of each takes minutes. The line of planes says what a portrait costs once. MB is the
+memory that a way takes beyond what it holds at rest, the greater of portrait and frame. Without --weights (those that
+vivant weights import stored) the networks hold random numbers: times are the same. dB is the PSNR of frames against the
+plain loop's, peak 2; "largest" the largest difference of a channel in -1..1.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import ctypes
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,12 +27,15 @@ import torch
 from torch import Tensor, nn
 
 from vivant.avatars.real3d.camera import camera_of_pose
+from vivant.avatars.real3d.networks.card_generator import CardGenerator
 from vivant.avatars.real3d.networks.generator import RGB, Generator
 from vivant.avatars.real3d.networks.quick_generator import quickened
 from vivant.avatars.real3d.released import NAME
 from vivant.avatars.real3d.volume import VolumeSettings, render
 from vivant.weights.store import load_stored
 
+PEAK = Path("/proc/self/clear_refs")
+"""Where Linux is told to count the peak of memory anew."""
 PARTS = ("adapter", "volume", "super-resolution")
 DENSE = 3.3
 """Added to the density of a random field, which then stops two thirds of the light, as heads do."""
@@ -66,7 +73,8 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=torch.get_num_threads())
     parser.add_argument("--frames", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu", help="cpu, or cuda: there fast is bfloat16, and nothing is compiled")
+    parser.add_argument("--tiles", type=int, default=1, help="of the exact and the fast way")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     torch.set_num_threads(options.cores)
     torch.manual_seed(options.seed)
@@ -76,31 +84,77 @@ def main() -> None:
     with torch.inference_mode():
         network = trained() if options.weights else Generator()
         network.to(options.device).eval().requires_grad_(False)
-        measure(network if options.weights else normed(network, what), what, options.frames)
+        measure(network if options.weights else normed(network, what), what, options)
 
 
-def measure(network: Generator, what: Given, frames: int) -> None:
+def measure(network: Generator, what: Given, options: argparse.Namespace) -> None:
     """Print one line for each way, all measured in turns."""
-    start = now()
-    planes = network.image_to_plane(what.head)
-    print(f"planes of the portrait, once, plain: {now() - start:.1f} s", flush=True)
-    ways: dict[str, Callable[[], Timed]] = {"plain loop": lambda: plainly(network, what, planes)}
+    networks = {"plain loop": network}
     for name, fast in (("exact", False), ("fast", True)):
-        ways[name] = quickly(quickened(copy.deepcopy(network), fast=fast), what)
+        networks[name] = quickened(copy.deepcopy(network), fast=fast, tiles=options.tiles)
+    once = {name: planes_of(one, what) for name, one in networks.items()}
+    print("planes of the portrait, ms: " + ", ".join(f"{name} {1000 * one[0]:.1f}" for name, one in once.items()))
+    planes = network.planes(what.head)
+    ways: dict[str, Callable[[], Timed]] = {"plain loop": lambda: plainly(network, what, planes)}
+    for name in ("exact", "fast"):
+        ways[name] = quickly(networks[name], what, options.tiles)
     seconds: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
     drawn: dict[str, Tensor] = {}
-    for _ in range(frames + 1):  # the first warms up
+    taken = {name: one[1] for name, one in once.items()}
+    for _ in range(options.frames + 1):  # the first warms up
         for name, draw in ways.items():
+            before = rest()
             drawn[name], times = draw()
+            taken[name] = max(taken[name], peak() - before)
             seconds[name].append(times)
-    print(f"{'ms':12}" + "".join(f"{part:>18}" for part in (*PARTS, "frame", "ratio", "largest", "dB")))
-    plain = np.min(seconds["plain loop"][1:], 0)
+    print(
+        f"{'ms':12}" + "".join(f"{part:>17}" for part in (*PARTS, "frame", "frames/s", "ratio", "MB", "largest", "dB"))
+    )
+    plain = np.sum(np.min(seconds["plain loop"][1:], 0))
     for name, found in seconds.items():
         least = np.min(found[1:], 0)
-        parts = [f"{1000 * value:18.0f}" for value in (*least, least.sum())]
+        parts = [f"{1000 * value:17.1f}" for value in least] if len(least) == len(PARTS) else [" " * 17] * len(PARTS)
+        numbers = (1000 * least.sum(), 1 / least.sum(), plain / least.sum(), taken[name])
+        line = "".join(parts) + "".join(
+            f"{number:17.{digits}f}" for number, digits in zip(numbers, (1, 1, 2, 0), strict=True)
+        )
         apart = (drawn[name].clamp(-1, 1) - drawn["plain loop"].clamp(-1, 1)).double()
-        near = f"{apart.abs().max():18.2g}{-10 * np.log10(float(apart.square().mean()) / 4 + 1e-20):18.1f}"
-        print(f"{name:12}" + "".join(parts) + f"{plain.sum() / least.sum():18.2f}" + near * (name != "plain loop"))
+        near = f"{apart.abs().max():17.2g}{-10 * np.log10(float(apart.square().mean()) / 4 + 1e-20):17.1f}"
+        print(f"{name:12}" + line + near * (name != "plain loop"))
+
+
+def planes_of(network: Generator, what: Given) -> tuple[float, float]:
+    """Seconds of a portrait's planes, the second time, and MB that they take."""
+    for _ in range(2):
+        before, start = rest(), now()
+        network.planes(what.head)
+        seconds = now() - start
+    return seconds, peak() - before
+
+
+def rest() -> float:
+    """MB that are held; from here on `peak` is counted."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated() / 2**20
+    if not PEAK.exists():
+        return 0.0
+    ctypes.CDLL(None).malloc_trim(0)
+    PEAK.write_text("5")
+    return held("VmRSS")
+
+
+def peak() -> float:
+    """Most MB that were held since `rest`; 0 where the system does not say."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return held("VmHWM") if PEAK.exists() else 0.0
+
+
+def held(what: str) -> float:
+    """MB of the process, by the kernel's name."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
+    return int(line.split()[1]) / 1024
 
 
 def now() -> float:
@@ -125,15 +179,21 @@ def plainly(network: Generator, what: Given, planes: Tensor) -> Timed:
     return Timed(frame, tuple(np.diff(steps)))
 
 
-def quickly(network: Generator, what: Given) -> Callable[[], Timed]:
+def quickly(network: Generator, what: Given, tiles: int) -> Callable[[], Timed]:
     """As the avatar does."""
     person = network.meet(what.head, what.codes, what.pictures, what.source)
+    settings = VolumeSettings(chunk=-(-(VolumeSettings.size**2) // tiles))
+
+    def whole() -> Timed:
+        start = now()
+        frame = network.draw(person, what.code, what.camera, what.target, settings=settings).frame
+        return Timed(frame, (now() - start,))
 
     def draw() -> Timed:
         steps = [now()]
-        moved = person.planes + network.motion_adapter.forward_target(person.codes, what.code)
+        moved = network.moved(person, what.code)
         steps.append(now())
-        rendered = render(moved, what.camera, network.decoder)
+        rendered = render(moved, what.camera, network.decoder, settings)
         steps.append(now())
         features = rendered.features
         given = (features, features[:, :RGB], rendered.weights, person.still, person.source, what.target)
@@ -141,7 +201,7 @@ def quickly(network: Generator, what: Given) -> Callable[[], Timed]:
         steps.append(now())
         return Timed(frame, tuple(np.diff(steps)))
 
-    return draw
+    return whole if isinstance(network, CardGenerator) else draw
 
 
 def given(random: np.random.Generator) -> Given:

@@ -128,6 +128,17 @@ def test_a_motion_file_at_another_rate_keeps_its_length(tmp_path: Path, astronau
         assert not probe_video(path).has_audio
 
 
+def test_the_head_of_a_face_that_speaks_is_led_by_a_file(tmp_path: Path, astronaut: Portrait, motion: Path) -> None:
+    films = {}
+    for name, pose in (("own", None), ("file", motion)):
+        report = speak(astronaut, tmp_path / f"{name}.mp4", duration=0.4, pose=pose)
+        films[name] = np.stack(decoded(tmp_path / f"{name}.mp4"))
+        assert report.frames == 10
+    assert (films["own"] != films["file"]).any()
+    with pytest.raises(SettingsError, match="would destroy"):
+        speak(astronaut, tmp_path / "own.mp4", pose=tmp_path / "own.mp4")
+
+
 def test_transparent_output_where_the_format_can(tmp_path: Path, astronaut: Portrait, motion: Path) -> None:
     look = PictureSettings("bust", 96, background="none")
     settings = RenderSettings(picture=look, duration=0.2)

@@ -22,7 +22,7 @@ def toml(value: Any, table: str) -> list[str]:
         part = getattr(value, one.name)
         if is_dataclass(part):
             nested += toml(part, f"{table}.{one.name}")
-        else:
+        elif part is not None:  # which TOML cannot say
             plain.append(f"{one.name} = {json.dumps(part)}")
     return plain + nested
 
@@ -39,6 +39,7 @@ def recipe(tmp_path: Path) -> Path:
 def test_a_stage_is_trained_and_shown(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     heads, work = write_heads(tmp_path / "heads"), tmp_path / "work"
     told = ["train", "real3d", str(heads), "--stage", "i2p", "--recipe", str(recipe), "-o", str(work), "--steps", "2"]
+    told += ["--threads", "1"]
     assert main([*told, "--preview", "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[-1]["event"] == "result"
@@ -53,6 +54,7 @@ def test_the_packaged_network_is_trained_and_draws(tmp_path: Path, capsys: pytes
     heads, output = tmp_path / "heads", tmp_path / "head.safetensors"
     heads.mkdir()
     told = ["train", "real3d/compact", str(write_view_heads(heads)), "-o", str(output), "--steps", "2"]
+    told += ["--threads", "1"]
     assert main([*told, "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (lines[-1]["event"], lines[-1]["step"]) == ("result", 2)

@@ -34,6 +34,7 @@ from vivant.media.video import open_video, probe_video
 from vivant.media.writer import FrameWriter, SoundTrack, check_place, holds_alpha, open_writer
 from vivant.motion.edits import EditSettings, apply_edits
 from vivant.motion.files import load_motion
+from vivant.motion.head import led_by
 from vivant.motion.motion import Motion
 from vivant.motion.retime import at_rate, until_end
 from vivant.motion.speech.choice import SpeechModel, open_mouth
@@ -82,6 +83,8 @@ class RenderSettings:
     """What moves the mouth of a sound driver."""
     speech_weights: str | Path | None = None
     """Weights of a published speech model: a folder, or a stored name."""
+    pose: Path | None = None
+    """A motion file whose head leads that of every face, to and fro where it is shorter; none: the drivers' own."""
     avatar: str = "relief"
     """Name of the avatar that draws."""
     avatar_settings: Any = None
@@ -265,7 +268,8 @@ def check_output(
     """Raise `VivantError` if `render` could not write `output`, or only over one of its inputs; nothing is created."""
     background = settings.picture.background
     sources = (path for one in drivers for path in (one.video, one.audio, one.motion) if path is not None)
-    check_place(output, [*pictures, *sources, Path(background)])
+    pose = [] if settings.pose is None else [settings.pose]
+    check_place(output, [*pictures, *sources, *pose, Path(background)])
     if background == "none" and not holds_alpha(output):
         raise SettingsError(
             f"{output}: {output.suffix} keeps no transparency; write .webm, .mov, .webp, .gif or a folder of PNG, "
@@ -293,6 +297,7 @@ def _prepare(
     label = provenance.draw_label(_LABEL, window.rows, window.columns) if settings.mark else None
 
     def draw(states: Sequence[FaceState], seconds: float) -> Bytes:
+        """The picture (H, W, 3 or 4) of all `states` at `seconds`."""
         frames = [avatar.draw(one, state) for one, state in zip(prepared, states, strict=True)]
         picture = composer.compose(frames, seconds)
         if label is not None:
@@ -328,7 +333,7 @@ def _open_film(
 
 
 def _drawn(states: Iterable[list[FaceState]], draw: Draw, rate: Fraction) -> Iterator[tuple[Bytes, bool]]:
-    """Pictures, and whether every driver showed its face."""
+    """Pictures (H, W, 3 or 4), and whether every driver showed its face."""
     for index, now in enumerate(states):
         yield draw(now, float(index / rate)), all(state.present for state in now)
 
@@ -368,6 +373,8 @@ def _open_take(driver: Driver, rate: Fraction, settings: RenderSettings) -> _Tak
     else:
         assert driver.motion is not None
         take = _motion_take(driver.motion, rate, settings)
+    if settings.pose is not None:
+        take.states = led_by(take.states, load_motion(settings.pose), rate)
     take.states = apply_edits(take.states, rate, settings.edits)
     if settings.avatar == "tha":
         from vivant.avatars.tha.currency import breathe

@@ -85,6 +85,10 @@ class AnimateOptions:
     """Gain of the brows, on top of --expression."""
     head: Annotated[float, arg(aliases=["--head-motion"])] = EditSettings.head
     """Gain of the head's motion."""
+    pose: Path | None = RenderSettings.pose
+    """Turn and place the head as in this motion file, to and fro where it is shorter; none: as the driver does."""
+    keep_distance: bool = EditSettings.keep_distance
+    """The head comes no nearer and goes no farther: distances that are read from a video tremble."""
     blink: BlinkMode = EditSettings.blink
     """keep the driver's blinks, replace them by automatic ones, or keep the eyes open."""
     blinks_per_minute: float = EditSettings.blinks_per_minute
@@ -142,6 +146,7 @@ class AnimateOptions:
             ),
             speech_model=self.how.speech_model,
             speech_weights=self.how.weights,
+            pose=self.pose,
             avatar=self.avatar,
             avatar_settings=self.avatar_settings(),
             fps=None if self.fps is None else parse_rate(self.fps),
@@ -172,6 +177,7 @@ class AnimateOptions:
             gaze=self.gaze,
             gaze_direction=(right, up),
             seed=self.seed,
+            keep_distance=self.keep_distance,
         )
         yaw, pitch = map(math.radians, DEEP_LIMITS)
         return replace(edits, limit_yaw=yaw, limit_pitch=pitch) if self.avatar == "real3d" else edits

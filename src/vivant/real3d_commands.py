@@ -20,7 +20,12 @@ class Real3DOptions:
     """Share of the drawn square that the face covers at least; less shows more of hair and body."""
     segmenter: Path | None = Real3DSettings.segmenter
     """MediaPipe's selfie_multiclass_256x256.tflite, which tells hair, skin and clothes apart; none: our own means."""
+    tiles: int = Real3DSettings.tiles
+    """In how many parts the published networks work on what needs most memory; more take less memory and more time."""
+    device: str = Real3DSettings.device
+    """Where the published networks calculate: cpu, or cuda, a graphics card of NVIDIA."""
 
     def settings(self, *, fast: bool = False) -> Real3DSettings:
         """The avatar's settings; raises SettingsError."""
-        return Real3DSettings(self.networks, fast, self.solid, self.face_share, self.segmenter)
+        look = (self.solid, self.face_share, self.segmenter)
+        return Real3DSettings(self.networks, fast, *look, self.tiles, self.device)

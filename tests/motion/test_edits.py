@@ -104,6 +104,13 @@ def test_every_option_has_an_effect(change: dict[str, Any]) -> None:
     assert not all(same(one, other, 1e-3) for one, other in zip(plain, changed, strict=True))
 
 
+def test_at_one_distance_only_depth_is_still() -> None:
+    nearer = [replace(s, translation=np.array([0.1, 0.2, 0.02 * n], np.float32)) for n, s in enumerate(talking())]
+    for kept, plain in zip(apply_edits(nearer, RATE, replace(PLAIN, keep_distance=True)), nearer, strict=True):
+        np.testing.assert_allclose(kept.translation, [0.1, 0.2, 0], atol=1e-6)
+        assert same(replace(kept, translation=plain.translation), plain, 1e-6)
+
+
 def test_rate_of_blinks_and_seed_have_an_effect() -> None:
     still = [FaceState()] * 1500
 

@@ -82,6 +82,8 @@ class EditSettings:
     """Of the automatic blinks."""
     camera: CameraPath = field(default_factory=CameraPath)
     """The way of a camera around the head."""
+    keep_distance: bool = False
+    """The head comes no nearer and goes no farther: distances that are read from a video tremble."""
 
     def __post_init__(self) -> None:
         for name in ("smooth", "expression", "mouth", "head", "brows"):
@@ -109,6 +111,7 @@ def apply_edits(states: Iterable[FaceState], rate: Fraction, settings: EditSetti
     edited = ease_gaps(states, rate)
     edited = smooth(edited, rate, settings.smooth)
     edited = gain(edited, settings.expression, settings.mouth, settings.head, settings.brows)
+    edited = at_one_distance(edited) if settings.keep_distance else edited
     edited = blink(edited, rate, settings.blink, settings.blinks_per_minute, settings.seed)
     edited = seen_from(edited, rate, settings.camera)
     edited = limit(edited, settings.limit_yaw, settings.limit_pitch, settings.limit_roll, settings.limit_shift)
@@ -213,6 +216,7 @@ def _windows(states: Iterable[FaceState], reach: int) -> Iterator[tuple[int, lis
 
 
 def _calmed(window: list[FaceState], centre: int, weights: Floats, amount: float) -> FaceState:
+    """The state in the middle of a window, drawn to the mean by `weights` (W,)."""
     state = window[centre]
     noise = {name: value * amount for name, value in NOISE.items()}
     # The mean of rotations is taken around the centre's, where it is a plain mean of small vectors.
@@ -238,18 +242,19 @@ def _calmed(window: list[FaceState], centre: int, weights: Floats, amount: float
 
 
 def _mean(window: list[FaceState], weights: Floats, name: str) -> Floats:
+    """The mean of one field (N,) of a window's states by `weights` (W,)."""
     return np.asarray(weights @ np.stack([getattr(state, name) for state in window]), np.float32)
 
 
 def _lean(value: Floats, mean: Floats, noise: float) -> Floats:
-    """`value` drawn to `mean` as one, by how small their distance is."""
+    """`value` (N,) drawn to `mean` as one, by how small their distance is."""
     apart = value - mean
     distance = float((apart * apart).sum())
     return np.asarray(mean + apart * np.float32(distance / (distance + noise**2)), np.float32)
 
 
 def _lean_each(value: Floats, mean: Floats, noise: float) -> Floats:
-    """The same for each number on its own."""
+    """The same for each number of (N,) on its own."""
     apart = value - mean
     return np.asarray(mean + apart * (apart**2 / (apart**2 + noise**2)), np.float32)
 
@@ -305,6 +310,12 @@ def gain(
         )
 
 
+def at_one_distance(states: Iterable[FaceState]) -> Iterator[FaceState]:
+    """`states` whose heads move across the picture, but not toward the viewer or away."""
+    for state in states:
+        yield replace(state, translation=state.translation * np.array([1, 1, 0], np.float32))
+
+
 # Eyes
 
 
@@ -350,6 +361,7 @@ def gaze(
 
 
 def _to_camera(rotation: Floats) -> Floats:
+    """Yaw and pitch (2,) from the head's axis to the camera."""
     ahead = rotation[2]  # the camera's axis in the axes of the head
     return np.array([np.arctan2(ahead[0], ahead[2]), np.arcsin(np.clip(ahead[1], -1, 1))], np.float32)
 

@@ -12,8 +12,11 @@ import torch
 from originals import Original, original
 from torch import Tensor
 
+from vivant.avatars.real3d.networks.card_generator import CardGenerator
 from vivant.avatars.real3d.networks.generator import RGB, Drawn, Generator
 from vivant.avatars.real3d.networks.quick_generator import quickened
+from vivant.avatars.real3d.networks.quick_layers import Arithmetic
+from vivant.avatars.real3d.networks.quick_super_resolution import QuickSuperResolution
 from vivant.avatars.real3d.volume import Draws
 from vivant.weights.real3d import generator
 
@@ -110,6 +113,18 @@ def test_parity_of_the_quick_frame_and_the_fast_one_is_near(given: Given, drawn:
             assert 10 * torch.log10(4 / (found.frame - drawn.frame).square().mean()) > 50
         else:
             compare_frame(given.fixture, found)
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_the_form_for_graphics_cards_is_near(given: Given, drawn: Drawn) -> None:
+    quick = quickened(copy.deepcopy(given.network))
+    how = Arithmetic(split=False, dtype=torch.bfloat16)
+    quick.super_resolution = QuickSuperResolution(given.network.super_resolution, how)  # type: ignore[assignment]
+    card = CardGenerator(quick, torch.bfloat16, lambda frame: frame)
+    person = card.meet(given.head, given.codes[:2], given.pictures, given.keypoints[0])
+    found = card.draw(person, given.codes[2], given.camera, given.keypoints[1], draws=given.draws)
+    assert 10 * torch.log10(4 / (found.frame - drawn.frame).square().mean()) > 40
 
 
 def compare_frame(fixture: Original, drawn: Drawn) -> None:

@@ -14,6 +14,7 @@ from vivant.face.bfm_pose import pose_points, project, rotation_from_euler
 from vivant.face.fit_3dmm import FaceFit
 from vivant.face.model import load_face_model
 from vivant.face.pose import CAMERA_DISTANCE, rotation_from_angles
+from vivant.motion.edits import at_one_distance
 from vivant.motion.state import FaceState
 
 EULER, TRANSLATION = np.array([[0.1, -0.2, 0.05]], np.float32), np.array([[0.1, -0.3, -1.5]], np.float32)
@@ -70,7 +71,8 @@ def test_place_and_size_are_those_of_scaled_orthography(rest: RestPose, nearer: 
     assert growth == pytest.approx(CAMERA_DISTANCE / (CAMERA_DISTANCE - nearer), rel=1e-3)
     unit = rest.inter_ocular * np.diff(before[:, 0])[0] / 0.02  # pixels of an inter-ocular distance there
     np.testing.assert_allclose(after.mean(0) - before.mean(0), unit * np.array([across, up]), rtol=1e-3)
-    kept = seen(stroke, pose_of_state(state((across, up, nearer)), rest, keep_distance=True))
+    (kept_state,) = at_one_distance([state((across, up, nearer))])
+    kept = seen(stroke, pose_of_state(kept_state, rest))
     assert np.diff(kept[:, 0]) == pytest.approx(np.diff(before[:, 0]), rel=1e-3)
     np.testing.assert_allclose(kept.mean(0) - before.mean(0), unit * np.array([across, up]), rtol=1e-3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,14 @@ import numpy as np
 import pytest
 import torch
 from basel import own_mesh
+from small_generators import SMALL
 
 from vivant.avatars import open_avatar
 from vivant.avatars.real3d import real3d
 from vivant.avatars.real3d.camera import camera_of_pose
 from vivant.avatars.real3d.compact import CompactHead
-from vivant.avatars.real3d.networks.generator import Generator, GeneratorConfig
-from vivant.avatars.real3d.networks.image_to_plane import ImageToPlaneConfig
-from vivant.avatars.real3d.networks.motion_adapter import MotionAdapterConfig
+from vivant.avatars.real3d.networks.generator import Generator
 from vivant.avatars.real3d.networks.quick_generator import quickened
-from vivant.avatars.real3d.networks.super_resolution import SuperResolutionConfig
-from vivant.avatars.real3d.networks.torso_appearance import TorsoAppearanceConfig
-from vivant.avatars.real3d.networks.torso_generator import TorsoGeneratorConfig
-from vivant.avatars.real3d.networks.torso_motion import TorsoMotionConfig
 from vivant.avatars.real3d.prepare import Layers, prepare_layers
 from vivant.avatars.real3d.published import PublishedPainter
 from vivant.avatars.real3d.real3d import Real3D, Real3DSettings
@@ -102,11 +98,20 @@ def test_a_person_who_is_cut_out_covers_the_whole_view(avatar: Real3D, portrait:
         ({"networks": "best"}, "no networks"),
         ({"face_share": 0.9}, "covers"),
         ({"solid": float("nan")}, "solid"),
+        ({"tiles": 0}, "tiles"),
+        ({"tiles": 65}, "tiles"),
+        ({"device": "tpu"}, "no device"),
     ],
 )
 def test_settings_are_checked(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         Real3DSettings(**settings)
+
+
+def test_a_card_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match="no CUDA device here; give --device cpu"):
+        real3d.open_published(Real3DSettings(device="cuda"))
 
 
 def test_what_is_not_imported_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,23 +126,6 @@ def test_without_imported_networks_the_packaged_ones_draw(tmp_path: Path, monkey
         opened = open_avatar("real3d", settings)
         assert isinstance(opened, Real3D)
         assert isinstance(opened.painter, CompactHead)
-
-
-SMALL = GeneratorConfig(
-    image_to_plane=ImageToPlaneConfig(
-        widths=(8, 16, 16, 16), depths=(1, 1, 1, 1), reaches=(2,), context=8, tokens=16, heads=2, blocks=1, detail=8,
-        wide=16, narrow=8,
-    ),
-    motion_adapter=MotionAdapterConfig(
-        widths=(8, 8), depths=(1, 1), heads=(1, 2), reductions=(2, 1), joined=8, convs=1
-    ),
-    super_resolution=SuperResolutionConfig(
-        width=16, last=8, hidden=8, latent=8,
-        appearance=TorsoAppearanceConfig(start=8, channels=4, depth=2, blocks=1),
-        motion=TorsoMotionConfig(inputs=6, depth=2, widths=(8, 8), outputs=8, blocks=1),
-        generator=TorsoGeneratorConfig(channels=4, depth=2, width=16, blocks=1),
-    ),
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -158,12 +146,14 @@ def test_a_state_reaches_every_part_of_the_networks(painter: PublishedPainter, l
     still = painter.draw(head, FaceState())
     assert still.shape == (512, 512, 4)
     np.testing.assert_array_equal(painter.draw(head, FaceState()), still)  # nothing is drawn at random
+    before = _tensors()
     for moved in (
         FaceState(rotation=rotation_from_angles(0.4, 0, 0)),
         FaceState(curves=_curves(jawOpen=1.0)),
         FaceState(curves=_curves(eyeBlinkLeft=1.0)),
     ):
         assert (painter.draw(head, moved) != still).any()
+    assert _tensors() == before
 
 
 @pytest.mark.slow
@@ -185,6 +175,12 @@ def test_at_rest_the_camera_and_the_key_points_are_those_of_the_picture(
     axes = [one.numpy()[0, :16].reshape(4, 4)[:3, 2] for one in (camera, turned)]
     assert np.degrees(np.arccos(axes[0] @ axes[1])) == pytest.approx(np.degrees(0.4), abs=1.5)
     assert np.abs(moved - keypoints).max() > 0.02
+
+
+def _tensors() -> int:
+    """How many there are in memory."""
+    gc.collect()
+    return sum(type(one) is torch.Tensor for one in gc.get_objects())
 
 
 def _curves(**values: float) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,28 @@ def test_the_quick_way_gives_the_same_of_solid_and_empty_space() -> None:
         assert (plain.depth - quick.depth)[solid].abs().max() < 1e-4
 
 
+@torch.no_grad()
+def test_few_large_steps_give_the_same() -> None:
+    """Solid and empty space, cubes and planes of odd sizes, part of the rays beside the cube."""
+    torch.manual_seed(1)
+    odd = (
+        torch.randn(2, 3, 8, 20, 20),
+        torch.cat([FRONT, ASIDE]),
+        RadianceDecoder(8, 24, 5),
+        VolumeSettings(11, 5, 9, 0.7),
+    )
+    for planes, cameras, decoder, settings in ((ball(), ASIDE, Balls(), VolumeSettings(size=48)), odd):
+        draws = random_draws(len(planes), settings, planes)
+        plain = render(planes, cameras, decoder, replace(settings, plain=True), draws)
+        fused = render(planes, cameras, decoder, replace(settings, fused=torch.float32), draws)
+        for one, other in zip(plain, fused, strict=True):
+            assert one.shape == other.shape
+            assert (one - other).abs().where(plain.weights > 0.1, 0).max() < 1e-4
+        halves = render(planes, cameras, decoder, replace(settings, fused=torch.bfloat16, chunk=50), draws)
+        assert 10 * torch.log10(4 / (plain.features - halves.features).square().mean()) > 40
+
+
+@pytest.mark.usefixtures("three_cores")
 @torch.no_grad()
 def test_the_quick_way_gives_the_same_of_odd_sizes_and_random_samples() -> None:
     torch.manual_seed(1)

@@ -48,15 +48,11 @@ def prepare_pose(fit: FaceFit, mesh: BaselMesh) -> RestPose:
     return RestPose(rotation_from_euler(fit.euler[0]), fit.translation[0], pivot, apart)
 
 
-def pose_of_state(state: FaceState, rest: RestPose, *, keep_distance: bool = False) -> tuple[Floats, Floats]:
-    """Euler angles (3,) in radians and translation (3,) in decimetres of the head in `state`.
-
-    With `keep_distance` the head comes no nearer, as in the published inference: there each frame of a driving video
-    stands at the distance of its first, because a fitted distance trembles.
-    """
+def pose_of_state(state: FaceState, rest: RestPose) -> tuple[Floats, Floats]:
+    """Euler angles (3,) in radians and translation (3,) in decimetres of the head in `state`."""
     rotation = np.asarray(state.rotation @ rest.rotation, np.float32)
     across, up, nearer = (float(part) for part in state.translation)
-    shrink = 1.0 if keep_distance else (CAMERA_DISTANCE - nearer) / CAMERA_DISTANCE
+    shrink = (CAMERA_DISTANCE - nearer) / CAMERA_DISTANCE
     place = rest.rotation @ rest.pivot + rest.translation
     # Further to the side by as much as the picture shows at the head's distance; the nearer, the less it takes.
     aside = shrink * (place[:2] + rest.inter_ocular * np.array([across, up], np.float32))

@@ -9,6 +9,7 @@ What the networks want of a state:
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,10 @@ from vivant.avatars.real3d.crop import CropSettings
 from vivant.avatars.real3d.expression import ExpressionMap, expression_of_state, prepare_expression
 from vivant.avatars.real3d.head_pose import RestPose, pose_of_state, prepare_pose
 from vivant.avatars.real3d.keypoints import keypoints_of_fit
+from vivant.avatars.real3d.memory import enough_memory
 from vivant.avatars.real3d.networks.generator import Drawn, Generator, Person
 from vivant.avatars.real3d.networks.super_resolution import THRESHOLD
+from vivant.avatars.real3d.volume import VolumeSettings
 from vivant.face.arkit import INDEX
 from vivant.face.bfm_mesh import BaselMesh
 from vivant.face.blink_edit import close_eyes
@@ -59,9 +62,15 @@ class PublishedPainter:
 
     sides, face_share = (512, 512), CropSettings.least_face
 
-    def __init__(self, network: Generator, mesh: BaselMesh, threshold: float = THRESHOLD) -> None:
-        """`network` is ready to draw; `threshold`: from which weight on no background shines through the head."""
-        self.network, self.basel, self.threshold = network, mesh, threshold
+    def __init__(self, network: Generator, mesh: BaselMesh, threshold: float = THRESHOLD, tiles: int = 1) -> None:
+        """`network` is ready to draw, as `quickened` makes it of so many `tiles`.
+
+        `threshold`: from which weight on no background shines through the head. Where memory runs out, `prepare`,
+        `draw` and `mesh` raise SettingsError.
+        """
+        self.network, self.basel, self.threshold, self.tiles = network, mesh, threshold, tiles
+        self.device = next(network.parameters()).device
+        self.volume = VolumeSettings(chunk=-(-(VolumeSettings.size**2) // tiles))
         self.expression: ExpressionMap = prepare_expression(mesh)
 
     @torch.inference_mode()
@@ -69,12 +78,16 @@ class PublishedPainter:
         """Everything that frames share; the fit raises FaceNotFoundError."""
         fit = fit_picture(layers.portrait.landmarks, layers.picture.shape[0], self.basel)
         neutral, own = self.basel.face.neutral(fit.identity[0]), fit.expression[0]
-        person = self.network.meet(
-            tensor_of_picture(layers.head),
-            (self._code(neutral, np.zeros_like(own)), self._code(neutral, own)),
-            (tensor_of_picture(layers.torso), tensor_of_picture(layers.background), tensor_of_classes(layers.classes)),
-            torch.from_numpy(keypoints_of_fit(fit, self.basel)),
+        head, torso, background = (
+            tensor_of_picture(picture).to(self.device) for picture in (layers.head, layers.torso, layers.background)
         )
+        with enough_memory(self.tiles):
+            person = self.network.meet(
+                head,
+                (self._code(neutral, np.zeros_like(own)), self._code(neutral, own)),
+                (torso, background, tensor_of_classes(layers.classes).to(self.device)),
+                torch.from_numpy(keypoints_of_fit(fit, self.basel)).to(self.device),
+            )
         return Head(person, fit, neutral, prepare_pose(fit, self.basel))
 
     @torch.inference_mode()
@@ -83,10 +96,11 @@ class PublishedPainter:
 
         At outlines the networks mix the background in, though the person is asked for `alone`.
         """
-        drawn = self.drawn(head, state)
-        colours = (drawn.frame[0].clamp(-1, 1) + 1) * MIDDLE
-        alpha = torch.nn.functional.interpolate(drawn.person, colours.shape[1:], mode="bilinear")[0] * 255
-        return picture_of_tensor(torch.cat((colours, alpha)))
+        with enough_memory(self.tiles):
+            drawn = self.drawn(head, state)
+            colours = (drawn.frame[0].clamp(-1, 1) + 1) * MIDDLE
+            alpha = torch.nn.functional.interpolate(drawn.person, colours.shape[1:], mode="bilinear")[0] * 255
+            return picture_of_tensor(torch.cat((colours, alpha)))
 
     def drawn(self, head: Head, state: FaceState) -> Drawn:
         """The frame as the networks give it, with what it is made from."""
@@ -98,9 +112,10 @@ class PublishedPainter:
         return self.network.draw(
             head.person,
             self._code(head.neutral, expression, (right, left)),
-            torch.from_numpy(camera_of_pose(euler[None], translation[None])),
-            torch.from_numpy(keypoints_of_fit(moved, self.basel)),
+            torch.from_numpy(camera_of_pose(euler[None], translation[None])).to(self.device),
+            torch.from_numpy(keypoints_of_fit(moved, self.basel)).to(self.device),
             threshold=self.threshold,
+            settings=self.volume,
         )
 
     @torch.inference_mode()
@@ -109,12 +124,14 @@ class PublishedPainter:
         from vivant.avatars.real3d.mesh import head_mesh
 
         code = self._code(head.neutral, head.fit.expression[0])
-        planes = head.person.planes + self.network.motion_adapter.forward_target(head.person.codes, code)
-        return head_mesh(planes, self.network.decoder)
+        with enough_memory(self.tiles):
+            planes = self.network.moved(head.person, code)
+            return head_mesh(planes.cpu(), copy.deepcopy(self.network.decoder).cpu())
 
     def _code(self, neutral: Floats, expression: Floats, closed: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+        """The code image (1, 3, H, W) of an `expression` (64,)."""
         code = code_image(self.basel.face.expressed(neutral, expression), self.basel.code_mesh)
-        return torch.from_numpy(close_eyes(code, *closed))[None]
+        return torch.from_numpy(close_eyes(code, *closed))[None].to(self.device)
 
 
 def tensor_of_picture(picture: Bytes) -> Tensor:
@@ -130,4 +147,4 @@ def tensor_of_classes(classes: Bytes) -> Tensor:
 
 def picture_of_tensor(values: Tensor) -> Bytes:
     """Planes (C, H, W) of 0..255 as a picture (H, W, C), rounded."""
-    return np.asarray((values + 0.5).clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy(), np.uint8)
+    return np.asarray((values + 0.5).clamp(0, 255).byte().permute(1, 2, 0).contiguous().cpu().numpy(), np.uint8)

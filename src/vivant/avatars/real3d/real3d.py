@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from vivant.avatars.avatar import Frame
 from vivant.avatars.place import Square, premultiplied, sample, seam, straight
 from vivant.avatars.real3d.crop import CropSettings, face_window
+from vivant.avatars.real3d.memory import MOST_TILES, enough_memory
 from vivant.avatars.real3d.prepare import Layers, LayerSettings, prepare_layers
 from vivant.errors import SettingsError, WeightsError
 from vivant.face.window import Window
@@ -36,6 +37,7 @@ Bytes = NDArray[np.uint8]
 
 
 Networks = Literal["any", "packaged", "published"]
+DEVICES = ("cpu", "cuda")
 
 
 class Painter(Protocol):
@@ -76,6 +78,10 @@ class Real3DSettings:
     """Share of the square that the face covers at least; less shows more of hair and body. None: as is best."""
     segmenter: Path | None = None
     """MediaPipe's selfie_multiclass_256x256.tflite, which tells hair, skin and clothes apart; none: our own means."""
+    tiles: int = 1
+    """In how many parts the published networks work on what needs most memory; more take less memory and more time."""
+    device: str = "cpu"
+    """Where the published networks calculate: cpu or cuda."""
 
     def __post_init__(self) -> None:
         if self.networks not in get_args(Networks):
@@ -84,6 +90,10 @@ class Real3DSettings:
             raise SettingsError(f"a head that is solid from a weight of {self.solid:g} on cannot be; give 0 to 1")
         if self.face_share is not None and not 0.05 <= self.face_share <= 0.6:
             raise SettingsError(f"a face that covers {self.face_share:g} of the square cannot be; give 0.05 to 0.6")
+        if not 1 <= self.tiles <= MOST_TILES:
+            raise SettingsError(f"{self.tiles} tiles cannot be; give 1 to {MOST_TILES}")
+        if self.device not in DEVICES:
+            raise SettingsError(f"there is no device {self.device!r}; give {' or '.join(DEVICES)}")
 
 
 @dataclass(frozen=True)
@@ -182,7 +192,10 @@ def open_painter(settings: Real3DSettings, face: FaceDrawer) -> Painter:
 
 
 def open_published(settings: Real3DSettings) -> Painter:
-    """The imported networks around the imported face; raises WeightsError that says how to get what is missing."""
+    """The imported networks around the imported face; raises WeightsError that says how to get what is missing.
+
+    Raises SettingsError where there is no such device, or not enough memory.
+    """
     import torch
 
     from vivant.avatars.real3d.face_store import open_face
@@ -192,12 +205,16 @@ def open_published(settings: Real3DSettings) -> Painter:
     from vivant.avatars.real3d.released import NAME
     from vivant.weights.store import load_stored
 
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("PyTorch finds no CUDA device here; give --device cpu")
     mesh = open_face()
-    with torch.device("meta"):
-        network = Generator()
-    network = network.to_empty(device="cpu")
-    load_stored(network, NAME)
-    return PublishedPainter(quickened(network, fast=settings.fast), mesh, settings.solid)
+    with enough_memory(settings.tiles):
+        with torch.device("meta"):
+            network = Generator()
+        network = network.to_empty(device="cpu")
+        load_stored(network, NAME)
+        quick = quickened(network.to(settings.device), fast=settings.fast, tiles=settings.tiles)
+    return PublishedPainter(quick, mesh, settings.solid, settings.tiles)
 
 
 def _still(portrait: Portrait, layers: Layers, window: Window, *, cutout: bool) -> Floats:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from vivant.avatars.real3d import quick_volume
+from vivant.avatars.real3d import fused_volume, quick_volume
 from vivant.avatars.real3d.camera import rays
 from vivant.avatars.real3d.networks.radiance_decoder import Radiance, RadianceDecoder
 from vivant.errors import SettingsError
@@ -51,6 +51,8 @@ class VolumeSettings:
     """Rays of each picture at a time, to bound memory; what is done within is done again for the gradient. 0: all."""
     plain: bool = False
     """Whether to go step by step even where the quick way would do."""
+    fused: torch.dtype | None = None
+    """Numbers in which planes are read, by few steps that a compiler for graphics cards fuses; without a gradient."""
 
     def __post_init__(self) -> None:
         if self.coarse < FEWEST or min(self.fine, self.size) < 1 or self.side <= 0 or self.chunk < 0:
@@ -129,10 +131,15 @@ def render(
     """
     sent = _sent(cameras, settings, draws)
     sizes = draws.sizes if draws else None
-    if sizes is None and not settings.plain and quick_volume.suits(planes, decoder) and not sent.origins.requires_grad:
+    if settings.fused is not None:
+        field = fused_volume.field_of(planes, decoder, settings.side, settings.fused)
+        found = _in_chunks(partial(_march_fused, field), settings, sent)
+    elif (
+        sizes is None and not settings.plain and quick_volume.suits(planes, decoder) and not sent.origins.requires_grad
+    ):
         found = _quick(planes, decoder, settings, sent)
     else:
-        found = _in_chunks(_resized(planes, sizes), decoder, settings, sent)
+        found = _in_chunks(partial(march, *_resized(planes, sizes), decoder, settings.side), settings, sent)
     axes = (0, 1, 2) if settings.together else (1, 2)
     ends = found.low.amin(axes, keepdim=True), found.high.amax(axes, keepdim=True)
     depth = torch.clamp(found.depth.nan_to_num(nan=torch.inf), *ends)
@@ -225,12 +232,8 @@ def march(coarser: Tensor, finer: Tensor, decoder: RadianceDecoder, side: float,
     depths, order = torch.cat([sent.coarse, found], -1).sort(-1)
     colour, density = (torch.cat(parts, 2) for parts in zip(near, far, strict=True))
     weights = weights_of(depths, density[..., 0].gather(-1, order))
-    total = weights.sum(-1, keepdim=True)
-    depth = (weights * (depths[..., 1:] + depths[..., :-1]) / 2).sum(-1, keepdim=True) / total
-    # A step has the mean colour of its ends: each sample has half of the steps around it.
-    shares = (F.pad(weights, (1, 0)) + F.pad(weights, (0, 1))) / 2
-    features = shares[..., None, :] @ colour.gather(2, order[..., None].expand_as(colour))
-    return Marched(features[..., 0, :] * 2 - 1, total, depth, depths[..., :1], depths[..., -1:])
+    features = _shares(weights)[..., None, :] @ colour.gather(2, order[..., None].expand_as(colour))
+    return _marched(features[..., 0, :] * 2 - 1, weights, depths)
 
 
 def _radiance(planes: Tensor, decoder: RadianceDecoder, side: float, sent: Rays, depths: Tensor) -> Radiance:
@@ -250,13 +253,35 @@ def _sent(cameras: Tensor, settings: VolumeSettings, draws: Draws | None) -> Ray
     return Rays(origins, directions, depths, even.expand(*depths.shape[:2], settings.fine))
 
 
-def _in_chunks(planes: Pair, decoder: RadianceDecoder, settings: VolumeSettings, sent: Rays) -> Marched:
-    """`march` for some rays at a time."""
+def _march_fused(field: fused_volume.Field, sent: Rays) -> Marched:
+    """`march` by few steps, for graphics cards."""
+    near = fused_volume.points_of(field, sent, sent.coarse)
+    found = fine_depths(sent.coarse, weights_of(sent.coarse, near.density), sent.u)
+    far = fused_volume.points_of(field, sent, found)
+    depths, order = torch.cat([sent.coarse, found], -1).sort(-1)
+    weights = weights_of(depths, torch.cat([near.density, far.density], -1).gather(-1, order))
+    shares = torch.zeros_like(depths).scatter(-1, order, _shares(weights))
+    return _marched(fused_volume.composed((near, far), shares), weights, depths)
+
+
+def _shares(weights: Tensor) -> Tensor:
+    """What each of S samples has of the `weights` (N, R, S - 1) of the steps: a step has the mean of its ends."""
+    return (F.pad(weights, (1, 0)) + F.pad(weights, (0, 1))) / 2
+
+
+def _marched(features: Tensor, weights: Tensor, depths: Tensor) -> Marched:
+    """`features` with what the `weights` of steps say of the `depths` between which they lie."""
+    total = weights.sum(-1, keepdim=True)
+    depth = (weights * (depths[..., 1:] + depths[..., :-1]) / 2).sum(-1, keepdim=True) / total
+    return Marched(features, total, depth, depths[..., :1], depths[..., -1:])
+
+
+def _in_chunks(step: Callable[[Rays], Marched], settings: VolumeSettings, sent: Rays) -> Marched:
+    """`march` or the like for some rays at a time."""
     pieces = [
         Rays(*parts)
         for parts in zip(*(torch.split(part, settings.chunk or part.shape[1], 1) for part in sent), strict=True)
     ]
-    step: Callable[[Rays], Marched] = partial(march, planes[0], planes[1], decoder, settings.side)
     if len(pieces) > 1 and torch.is_grad_enabled():
         step = partial(checkpoint, step, use_reentrant=False)
     return Marched(*(torch.cat(parts, 1) for parts in zip(*map(step, pieces), strict=True)))

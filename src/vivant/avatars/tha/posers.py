@@ -26,6 +26,7 @@ from vivant.avatars.tha.networks.released import releases
 from vivant.avatars.tha.picture import Bytes, picture_of_tensor, tensor_of_picture
 from vivant.avatars.tha.pose import EYEBROW, FACE, ROTATION
 from vivant.errors import SettingsError, WeightsError
+from vivant.nn.cards import compiled
 from vivant.weights.checkpoint import find_checkpoints, read_checkpoint
 from vivant.weights.keys import convert, load
 from vivant.weights.release import Release, recognise
@@ -74,7 +75,7 @@ class Recent:
         self._results: tuple[tuple[bytes, Any], ...] = ()
 
     def get(self, pose: Floats, make: Callable[[], T]) -> T:
-        """The result for `pose`, from `make` where it is new."""
+        """The result for `pose` (P,), from `make` where it is new."""
         key = pose.tobytes()
         before = self._results
         known = [entry for entry in before if entry[0] == key]
@@ -113,7 +114,7 @@ class FaceNetworks(nn.Module):
 
     @staticmethod
     def with_brows(image: Tensor, brows: Tensor) -> Tensor:
-        """The part of `image` that the morpher sees, with `brows` in their new pose."""
+        """The part (N, 4, 192, 192) of `image` that the morpher sees, with `brows` in their new pose."""
         return _pasted(_cut(image, FACE_BOX), brows, EYEBROW_IN_FACE)
 
 
@@ -165,7 +166,7 @@ class FullPoser:
         return picture.copy()
 
     def outputs(self, image: Tensor, pose: Tensor) -> list[Tensor]:
-        """29 tensors of THA3, 33 of THA4, in the published order."""
+        """29 tensors of THA3, 33 of THA4, of `image` (N, 4, 512, 512) and `pose` (N, 45), in the published order."""
         morphed, combined, layers = self.face(image, pose)
         face = _pasted(image, morphed.picture, FACE_BOX)
         fine, coarse = self.body(face, pose[:, ROTATION])
@@ -177,18 +178,21 @@ class FullPoser:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def _draw(self, prepared: Prepared, pose: Floats) -> Bytes:
+        """The picture (512, 512, 4) of a `pose` (45,)."""
         posed = torch.from_numpy(pose)[None].to(self.device)
         face = prepared.face.get(pose[: FACE.stop], lambda: self._draw_face(prepared, pose))
         fine, _ = self.body(face, posed[:, ROTATION])
         return picture_of_tensor(fine.picture, premultiplied=self.premultiplied, official=self.official)
 
     def _draw_face(self, prepared: Prepared, pose: Floats) -> Tensor:
+        """The drawing (1, 4, 512, 512) with its face in `pose` (39,) or more."""
         posed = torch.from_numpy(pose)[None].to(self.device)
         seen, code = prepared.brows.get(pose[EYEBROW], lambda: self._draw_brows(prepared, posed[:, EYEBROW]))
         morphed = self.face.morpher.draw(seen, code, posed[:, FACE])
         return _pasted(prepared.image, morphed.picture, FACE_BOX)
 
     def _draw_brows(self, prepared: Prepared, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """The face (1, 4, 192, 192) with its brows in `pose` (1, 12), and the morpher's code of it."""
         layers = prepared.layers
         brows = self.face.combiner.draw(layers.background, layers.eyebrow, prepared.layers_code, pose).picture
         seen = self.face.with_brows(prepared.image, brows)
@@ -242,7 +246,7 @@ def assemble(
         part.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     half = fast and next(face.parameters()).device.type != "cpu"
     if half:
-        body = torch.compile(body)  # type: ignore[assignment]
+        body = compiled(body)
     elif next(face.parameters()).device.type == "cpu":
         for network in (combiner, morpher, coarse, fine):  # they build on the decomposer, which stays as it is
             quicken(network, exact=not fast)
@@ -296,15 +300,17 @@ def _empty(release: Release) -> nn.Module:
 
 
 def _cut(image: Tensor, box: Box) -> Tensor:
+    """`image` (N, C, H, W) within the box."""
     return image[:, :, box[0], box[1]]
 
 
 def _pasted(image: Tensor, patch: Tensor, box: Box) -> Tensor:
-    """A copy of `image` for each of `patch`, with the patch in the box."""
+    """A copy of `image` (1 or N, C, H, W) for each of `patch` (N, C, h, w), with the patch in the box."""
     copy = image.expand(len(patch), -1, -1, -1).clone()
     copy[:, :, box[0], box[1]] = patch
     return copy
 
 
 def _resized(image: Tensor, size: int) -> Tensor:
+    """(N, C, H, W) to (N, C, S, S), S = `size`."""
     return F.interpolate(image, size=(size, size), mode="bilinear", align_corners=False)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vivant.avatars.real3d.networks.image_to_plane import ImageToPlane, ImageToPlaneConfig, widened, with_coordinates
 from vivant.avatars.real3d.networks.plane_blocks import folded, planes_of
+from vivant.avatars.real3d.networks.transformer import Attention, FeedForward
 from vivant.weights.real3d_planes import image_to_plane
 
 SMALL = ImageToPlaneConfig(
@@ -48,6 +49,19 @@ def test_parity_of_the_network_as_trained_and_folded(parity: Path) -> None:
     again = folded(network)(picture)
     fixture.compare("planes", again)
     assert (again - found["planes"]).abs().max() < 3e-5
+
+
+@pytest.mark.parametrize("pieces", [3, 100])
+@torch.inference_mode()
+def test_pieces_give_the_whole(pieces: int) -> None:
+    """Of unlike sizes, and more than there are rows or channels."""
+    network, picture = small(), torch.rand(1, 3, 64, 64)
+    whole = network(picture)
+    for module in network.modules():
+        if isinstance(module, Attention | FeedForward):
+            module.pieces = pieces
+    assert whole.std() > 0.1
+    assert (network(picture) - whole).abs().max() < 1e-5
 
 
 def parts_of(network: ImageToPlane, picture: Tensor) -> dict[str, Tensor]:

@@ -101,6 +101,7 @@ def alone() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.usefixtures("three_cores")
 def test_folding_changes_nothing_but_rounding(given: Given) -> None:
     frame, wanted = given.frame(QuickSuperResolution(small(), FLOAT)), given.frame(small())
     assert wanted.std() > 0.2
@@ -126,6 +127,16 @@ def test_frames_and_stills_are_independent(given: Given) -> None:
     both = quick(*map(torch.cat, zip(*frames, strict=True)), still, given.source, torch.cat((given.target,) * 2))
     assert torch.equal(both.frame, torch.cat(alone))
     assert not torch.equal(*alone)
+
+
+@pytest.mark.parametrize(("how", "near"), [(FLOAT, 1e-5), pytest.param(SPLIT, 2e-4, marks=bytes_work)])
+@pytest.mark.parametrize("bands", [3, 40])
+def test_bands_of_rows_give_the_whole(given: Given, how: Arithmetic, near: float, bands: int) -> None:
+    """Three of unlike heights, and more than there are rows; products of bytes are rounded by what each band holds."""
+    quick = QuickSuperResolution(small(), how)
+    whole = given.frame(quick)
+    quick.high.bands = bands
+    assert (given.frame(quick) - whole).abs().max() < near
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0])
@@ -177,6 +188,7 @@ def test_what_is_the_same_at_every_depth_is_convolved_as_a_picture() -> None:
     assert (OverDepth(FLOAT, weight, bias, 9)(FLOAT.image(x)) - wanted).abs().max() < 1e-4  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("three_cores")
 @pytest.mark.parametrize("beyond", ["zeros", "border"])
 def test_volumes_are_sampled_as_by_pytorch(beyond: str) -> None:
     """Within, at the corners and outside."""

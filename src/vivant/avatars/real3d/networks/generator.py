@@ -76,13 +76,21 @@ class Generator(nn.Module):
     def meet(
         self, head: Tensor, codes: tuple[Tensor, Tensor], pictures: tuple[Tensor, Tensor, Tensor], source: Tensor
     ) -> Person:
-        """The portrait's part of every frame.
+        """The portrait's part of every frame; `head` is (N, 3, 512, 512), and of that size are all pictures.
 
         `codes` are those of canonical head and picture, `pictures` torso, background and classes.
         """
-        return Person(
-            self.image_to_plane(head), self.motion_adapter.still(*codes), self.super_resolution.still(*pictures), source
-        )
+        still = self.super_resolution.still(*pictures)
+        return Person(self.planes(head), self.motion_adapter.still(*codes), still, source)
+
+    def planes(self, head: Tensor) -> Tensor:
+        """(N, 3, 32, 256, 256) of the `head` with a neutral face."""
+        result: Tensor = self.image_to_plane(head)
+        return result
+
+    def moved(self, person: Person, code: Tensor) -> Tensor:
+        """Planes of `person` with the expression of a `code` image."""
+        return person.planes + self.motion_adapter.forward_target(person.codes, code)
 
     def draw(
         self,
@@ -96,7 +104,7 @@ class Generator(nn.Module):
         draws: Draws | None = None,
     ) -> Drawn:
         """A frame of `person` by its `code` image, `camera` and key points `target` (1, 68, 3)."""
-        planes = person.planes + self.motion_adapter.forward_target(person.codes, code)
+        planes = self.moved(person, code)
         rendered = render(planes, camera, self.decoder, settings, draws)
         features, raw = rendered.features, rendered.features[:, :RGB]
         joined: Joined = self.super_resolution(

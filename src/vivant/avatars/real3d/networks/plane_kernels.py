@@ -17,10 +17,15 @@ Ints = NDArray[np.int64]
 
 
 def _shares(s: Floats) -> tuple[Any, ...]:
+    """The numbers of (3, 2) one by one."""
     return s[0, 0], s[0, 1], s[1, 0], s[1, 1], s[2, 0], s[2, 1]
 
 
 def _widen(taps: Floats, place: Ints, share: Floats, wide: Floats) -> None:
+    """`taps` (H, W, 3, C), of three taps side by side, to `wide` (H, X, C).
+
+    The tap t has place[x, t] and its neighbour to the right for the column x of the result, in `share` (X, 3, 2).
+    """
     for row in range(taps.shape[0]):
         given = taps[row]
         for x in range(wide.shape[1]):
@@ -33,6 +38,7 @@ def _widen(taps: Floats, place: Ints, share: Floats, wide: Floats) -> None:
 
 
 def _heighten(wide: Floats, place: Ints, share: Floats, bias: Floats, enlarged: Floats) -> None:
+    """`wide` (H, X, 3, C), of three taps upon each other, in the same way to `enlarged` (Y, X, C), plus `bias` (C,)."""
     for y in range(enlarged.shape[0]):
         p, q, r = place[y]
         h, j, k, m, n, o = shares(share[y])
@@ -46,6 +52,10 @@ def _heighten(wide: Floats, place: Ints, share: Floats, bias: Floats, enlarged: 
 def _add_resized(
     small: Floats, rows: tuple[Ints, Floats], columns: tuple[Ints, Floats], leak: Any, sums: Floats
 ) -> None:
+    """`small` (h, w, C), resized, is added to `sums` (H, W, C) in place; then leaky ReLU of slope `leak`.
+
+    `rows` and `columns` are the first of two places (H,) and the shares of both (H, 2).
+    """
     for y in range(sums.shape[0]):
         upper, lower = small[rows[0][y]], small[rows[0][y] + 1]
         up, down = rows[1][y]
@@ -61,14 +71,5 @@ def _add_resized(
 
 shares = compiled(_shares)
 widen = compiled(_widen)
-"""`taps` (H, W, 3, C), of three taps side by side, to `wide` (H, X, C).
-
-The tap t has place[x, t] and its neighbour to the right for the column x of the result, in `share` (X, 3, 2).
-"""
 heighten = compiled(_heighten)
-"""`wide` (H, X, 3, C), of three taps upon each other, in the same way to `enlarged` (Y, X, C), plus `bias` (C,)."""
 add_resized = compiled(_add_resized)
-"""`small` (h, w, C), resized, is added to `sums` (H, W, C) in place; then leaky ReLU of slope `leak`.
-
-`rows` and `columns` are the first of two places (H,) and the shares of both (H, 2).
-"""

@@ -17,6 +17,7 @@ ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 
 def _sample(volume: Floats, places: Floats, border: bool, out: Floats) -> None:
+    """`volume` (D, H, W, C) at `places` (P, 3), -1..1 corner to corner, to `out` (P, C); beyond is `border` or 0."""
     depth, height, width, channels = volume.shape
     flat = volume.reshape(-1)
     for row in range(places.shape[0]):
@@ -43,6 +44,7 @@ def _sample(volume: Floats, places: Floats, border: bool, out: Floats) -> None:
 
 
 def _project(rows: Any, weight: Floats, out: Floats) -> None:
+    """The products of `rows` (P, C) with `weight` (3, C), to `out` (3, P)."""
     for row in range(rows.shape[0]):
         red, green, blue = ZERO, ZERO, ZERO
         for c in range(rows.shape[1]):
@@ -54,6 +56,7 @@ def _project(rows: Any, weight: Floats, out: Floats) -> None:
 
 
 def _project_halves(rows: Any, weight: Floats, out: Floats) -> None:
+    """The same for bfloat16, `rows` (N, C) of its bits."""
     for row in range(rows.shape[0]):
         red, green, blue = ZERO, ZERO, ZERO
         for c in range(rows.shape[1]):
@@ -65,8 +68,5 @@ def _project_halves(rows: Any, weight: Floats, out: Floats) -> None:
 
 
 sample = compiled(_sample)
-"""`volume` (D, H, W, C) at `places` (P, 3), -1..1 from corner to corner, to `out` (P, C); beyond is `border` or 0."""
 project = compiled(_project)
-"""The products of `rows` (P, C) with `weight` (3, C), to `out` (3, P)."""
 project_halves = compiled(_project_halves)
-"""The same for bfloat16."""

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivant.avatars.real3d.networks.torso_blocks import SpectralConv2d
+from vivant.nn.cards import on_card
 from vivant.nn.rows import rows_of, shares, together
 from vivant.nn.split_conv import Change, Feature, SplitConv, cut, measured, split_convs_work
 
@@ -51,7 +52,7 @@ class Arithmetic(NamedTuple):
         return SplitConvolution(weight, bias, leak) if self.split else Plain(weight, bias, leak, self.dtype)
 
     def image(self, x: Tensor) -> Image:
-        """`x` as convolutions want it."""
+        """`x` (N, C, ..., H, W) as convolutions want it."""
         if self.split:
             return measured(x.float())
         return x.to(self.dtype, memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d)
@@ -69,13 +70,14 @@ class Plain:
     """A convolution in one type of number."""
 
     def __init__(self, weight: Tensor, bias: Tensor, leak: float | None, dtype: torch.dtype) -> None:
+        """Of `weight` (O, I, ..., K, K) and `bias` (O,)."""
         together = torch.channels_last if weight.dim() == 4 else torch.channels_last_3d
         self.weight = weight.to(dtype, memory_format=together)
         self.bias, self.leak = bias.to(dtype), leak
         self.packed = False
 
     def __call__(self, parts: Sequence[Seen], change: Affine | None = None, more: Image | None = None) -> Image:
-        """Of all `parts`, after `change`; `more` is added at the end."""
+        """(N, O, ...) of all `parts`, after `change`; `more` (N, O, ...) is added at the end."""
         images = [picture(part.image) for part in parts]
         images = [x if part.gain is None else x * part.gain.to(x.dtype) for x, part in zip(images, parts, strict=True)]
         x = images[0] if len(images) == 1 else torch.cat(images, dim=1)
@@ -86,9 +88,10 @@ class Plain:
         return x if more is None else x + picture(more)
 
     def _convolve(self, x: Tensor) -> Tensor:
+        """(N, I, ...) to (N, O, ...), padded to keep its size."""
         sides = x.dim() - 2
         padding = [size // 2 for size in self.weight.shape[2:]]
-        if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        if on_card(x) or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             convolve = F.conv2d if sides == 2 else F.conv3d
             x = convolve(x, self.weight, self.bias, padding=padding)
             return x if self.leak is None else F.leaky_relu_(x, self.leak)
@@ -107,10 +110,11 @@ class SplitConvolution:
     """A convolution of numbers split in bytes."""
 
     def __init__(self, weight: Tensor, bias: Tensor, leak: float | None) -> None:
+        """Of `weight` (O, I, ..., K, K) and `bias` (O,)."""
         self.conv, self.leak = SplitConv(weight, bias, padding=weight.shape[-1] // 2), leak
 
     def __call__(self, parts: Sequence[Seen], change: Affine | None = None, more: Image | None = None) -> Image:
-        """Of all `parts`, after `change`; `more` is added before the activation."""
+        """(1, O, ...) of all `parts`, after `change`; `more` (1, O, ...) is added before the activation."""
         features = [feature(image) for image, _ in parts]
         gains = [None if gain is None else gain.reshape(-1).numpy() for _, gain in parts]
         after = None if change is None else Change(change.scale.numpy(), change.shift.numpy(), 0.0)
@@ -138,6 +142,7 @@ class Doubling:
 
 
 def _woven(x: Tensor) -> Tensor:
+    """(N, 4 C, H, W), whose channels are four kinds of places, to (N, C, 2 H, 2 W)."""
     count, _, height, width = x.shape
     kinds = x.movedim(1, -1).reshape(count, height, width, 2, 2, -1)
     return kinds.permute(0, 1, 3, 2, 4, 5).reshape(count, 2 * height, 2 * width, -1).movedim(-1, 1)
@@ -156,17 +161,17 @@ def smooth_doubling(weight: Tensor) -> Tensor:
 
 
 def feature(x: Image) -> Feature:
-    """`x` with the ends of its channels."""
+    """`x` (1, C, ..., H, W) with the ends of its channels."""
     return x if isinstance(x, Feature) else measured(x)
 
 
 def picture(x: Image) -> Tensor:
-    """The numbers of `x`."""
+    """The numbers (N, C, ..., H, W) of `x`."""
     return x.picture if isinstance(x, Feature) else x
 
 
 def kept(x: Image, change: Callable[[Tensor], Tensor]) -> Image:
-    """`x` after a `change` that leaves its numbers between their ends."""
+    """`x` (N, C, ...) after a `change` that leaves its numbers between their ends."""
     return x._replace(picture=change(x.picture)) if isinstance(x, Feature) else change(x)
 
 
@@ -188,7 +193,7 @@ def repeated(x: Tensor) -> Tensor:
 def projected(x: Image, weight: Tensor) -> Tensor:
     """`x` (N, C, H, W) by `weight` (3, C) as float32 (N, 3, H, W)."""
     values = picture(x)
-    if values.device.type != "cpu" or len(values) > 1:
+    if on_card(values) or len(values) > 1:
         return F.conv2d(values.float(), weight[:, :, None, None])
     from vivant.avatars.real3d.networks import quick_kernels as kernels
 
@@ -203,8 +208,8 @@ def projected(x: Image, weight: Tensor) -> Tensor:
 
 
 def sampled_quickly(volume: Tensor, places: Tensor, *, beyond: str) -> Tensor:
-    """`vivant.avatars.real3d.networks.torso_blocks.sampled`; the result's channels lie together in memory."""
-    if volume.device.type != "cpu" or len(volume) > 1:
+    """`torso_blocks.sampled` of (1, C, D, H, W); the result's channels lie together in memory."""
+    if on_card(volume) or len(volume) > 1:
         return F.grid_sample(volume, places, padding_mode=beyond, align_corners=True)
     from vivant.avatars.real3d.networks import quick_kernels as kernels
 
@@ -217,7 +222,7 @@ def sampled_quickly(volume: Tensor, places: Tensor, *, beyond: str) -> Tensor:
 
 
 def weight_of(conv: nn.Module) -> Tensor:
-    """The weight that a convolution really uses."""
+    """The weight (O, I, ..., K, K) that a convolution really uses."""
     return conv.normalised() if isinstance(conv, SpectralConv2d) else conv.weight  # type: ignore[return-value]
 
 
@@ -237,7 +242,7 @@ def norm_of(norm: nn.Module) -> Affine:
 
 
 def normed(conv: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution with the batch norm behind it."""
+    """Weight (O, I, ..., K, K) and bias (O,) of a convolution with the batch norm behind it."""
     weight, (scale, shift) = weight_of(conv), norm_of(norm)
     bias: Tensor = conv.bias  # type: ignore[assignment]
     return weight * scale.reshape(-1, *[1] * (weight.dim() - 1)), bias * scale + shift

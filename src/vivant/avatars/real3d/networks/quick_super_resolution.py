@@ -6,6 +6,8 @@ convolution before a blend and a convolution becomes part of the latter; what on
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
 from typing import NamedTuple, cast
 
 import torch
@@ -19,6 +21,7 @@ from vivant.avatars.real3d.networks.quick_layers import (
     Seen,
     arithmetic,
     bias_of,
+    kept,
     picture,
     projected,
     smooth_doubling,
@@ -32,7 +35,11 @@ from vivant.avatars.real3d.networks.super_resolution import (
     THRESHOLD,
     HeadTorsoSuperResolution,
     Joined,
+    seen_still,
 )
+
+REACH = 2
+"""Rows beyond a band that its result depends on."""
 
 
 class QuickStill(NamedTuple):
@@ -51,6 +58,9 @@ class QuickStill(NamedTuple):
 class QuickBlock:
     """A `SynthesisBlock`; its colours are given without their bias and what comes in."""
 
+    bands = 1
+    """Of rows, that are drawn one after another where only the colours are wanted, to bound memory."""
+
     def __init__(self, how: Arithmetic, block: SynthesisBlock) -> None:
         weight, bias = block.first.folded_kernel()
         self.first = (
@@ -65,6 +75,20 @@ class QuickBlock:
         x = self.second([Seen(self.first([Seen(x)]))])
         return x, rgb + self.bias + projected(x, self.colours)
 
+    def coloured(self, x: Image, rgb: Tensor) -> Tensor:
+        """The new colours alone; see `bands`."""
+        if self.bands == 1:
+            return self(x, rgb)[1]
+        rows = picture(x).shape[2]
+        edges = sorted({round(band * rows / self.bands) for band in range(self.bands + 1)})
+        result, scale = torch.empty_like(rgb), rgb.shape[2] // rows
+        for top, bottom in pairwise(edges):
+            first, last = max(top - REACH, 0), min(bottom + REACH, rows)
+            band = slice(scale * first, scale * last)
+            found = self(kept(x, partial(_rows, first=first, last=last)), rgb[:, :, band])[1]
+            result[:, :, scale * top : scale * bottom] = found[:, :, scale * (top - first) : scale * (bottom - first)]
+        return result
+
 
 class QuickSuperResolution(nn.Module):
     """Made from a network that learns no more, on the device where it is."""
@@ -72,7 +96,10 @@ class QuickSuperResolution(nn.Module):
     @torch.no_grad()
     def __init__(self, network: HeadTorsoSuperResolution, how: Arithmetic) -> None:
         super().__init__()
-        self.network, self.how = network, how
+        self.how, self.channels = how, network.channels
+        # The others are not kept: what is made of them is.
+        self.appearance, self.see_background = network.appearance, network.see_background
+        self.compress = network.motion.compress
         self.low, self.body, self.high = (QuickBlock(how, block) for block in (network.low, network.body, network.high))
         self.motion, self.generator = QuickMotion(how, network.motion), QuickGenerator(how, network.generator)
         first, middle, last = (cast(nn.Conv2d, network.occupancy[place]) for place in (0, 2, 4))
@@ -98,10 +125,10 @@ class QuickSuperResolution(nn.Module):
 
     @torch.no_grad()
     def still(self, torso: Tensor, background: Tensor, classes: Tensor) -> QuickStill:
-        """What can be kept from frame to frame of one picture, as for `HeadTorsoSuperResolution.still`."""
-        still = self.network.still(torso, background, classes)
-        compressed = self.network.motion.compress(still.torso)
-        volume = still.torso[:, : self.network.channels]
+        """What can be kept of one picture (1, 3, H, W), as for `HeadTorsoSuperResolution.still`."""
+        still = seen_still(self.appearance, self.see_background, (torso, background, classes))
+        compressed = self.compress(still.torso)
+        volume = still.torso[:, : self.channels]
         behind = self.how.image(F.conv2d(still.behind, self.behind))
         volume, compressed = (part.contiguous(memory_format=torch.channels_last_3d) for part in (volume, compressed))
         return QuickStill(volume, compressed, still.background, behind)
@@ -117,14 +144,17 @@ class QuickSuperResolution(nn.Module):
         target: Tensor,
         threshold: float = THRESHOLD,
     ) -> Joined:
-        """Frames of one picture, as `HeadTorsoSuperResolution.forward` draws them."""
-        source = source.expand(len(rgb), -1, -1)
-        given = (features, rgb, weights, source[:, KEYPOINTS], target[:, KEYPOINTS])
+        """Frames (N, 3, 4 S, 4 S) of one picture, as `HeadTorsoSuperResolution.forward` draws them."""
+        # Not by a list of places, which a graphics card would have to be handed in each frame.
+        ends = (torch.stack([points[:, place] for place in KEYPOINTS], 1) for points in (source, target))
+        source, target = (points.expand(len(rgb), -1, -1) for points in ends)
+        given = (features, rgb, weights, source, target)
         frames = zip(*(torch.split(part, 1) for part in given), strict=True)
         joined = [self._frame(still, threshold, *frame) for frame in frames]
         return Joined(*(torch.cat(parts) for parts in zip(*joined, strict=True)))
 
     def _frame(self, still: QuickStill, threshold: float, *given: Tensor) -> Joined:
+        """One frame (1, 3, 4 S, 4 S) of features, colours, weights and two sets of key points."""
         features, rgb, weights, source, target = given
         large, head = (F.interpolate(part, scale_factor=2, mode="bilinear") for part in (rgb, weights))
         places, occlusion = self.motion(still.compressed, source, target, large, head)
@@ -138,7 +168,7 @@ class QuickSuperResolution(nn.Module):
         x = self.join_background[0]([Seen(x, person), Seen(still.behind, 1 - person)])
         for conv in self.join_background[1:]:
             x = conv([Seen(x)])
-        return Joined(self.high(x, doubled(rgb))[1], person)
+        return Joined(self.high.coloured(x, doubled(rgb)), person)
 
     def occupied(self, torso: Image, occlusion: Tensor) -> Tensor:
         """The torso's occupancy (1, 1, 2 S, 2 S)."""
@@ -154,8 +184,12 @@ def quickened(network: HeadTorsoSuperResolution, *, fast: bool = False) -> Quick
     return QuickSuperResolution(network, arithmetic(fast=fast, device=network.see_torso.weight.device))
 
 
+def _rows(x: Tensor, first: int, last: int) -> Tensor:
+    return x[:, :, first:last]
+
+
 def doubled(rgb: Tensor) -> Tensor:
-    """`style_layers.doubled`: it is the bilinear one, but that black (0) lies beyond the border."""
+    """`style_layers.doubled` of (N, 3, H, W): the bilinear one, but that black (0) lies beyond the border."""
     return F.interpolate(F.pad(rgb, (1,) * 4), scale_factor=2, mode="bilinear")[:, :, 2:-2, 2:-2]
 
 

@@ -82,7 +82,7 @@ class QuickMotion:
         return places, self.occluded(picture(fused))
 
     def decoded(self, x: Image) -> Image:
-        """Down and up again."""
+        """Down and up again: (1, C, D, H, W) keeps D, H and W."""
         for conv in self.down:
             x = kept(conv([Seen(x)]), halved)
         for conv in self.up:
@@ -97,7 +97,7 @@ class QuickMotion:
         return kept(x, halved)
 
     def occluded(self, fused: Tensor) -> Tensor:
-        """One matrix product gives what each place means to its neighbours; then it is brought there."""
+        """(1, C, D, H, W) to (1, 1, H, W): one matrix product says what each place means to its neighbours."""
         height, width = fused.shape[3:]
         rows = fused[0].permute(2, 3, 1, 0).reshape(height * width, -1).float()
         reach = int(self.occlusion.shape[1] ** 0.5)

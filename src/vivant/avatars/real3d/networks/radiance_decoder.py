@@ -33,7 +33,7 @@ class EqualisedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def effective(self) -> Tensor:
-        """Weights (outputs, inputs) as they are used."""
+        """Weights (O, I) as they are used."""
         weight: Tensor = self.weight * self.weight.shape[1] ** -0.5
         return weight
 

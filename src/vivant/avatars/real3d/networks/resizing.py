@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivant.avatars.real3d.networks.plane_blocks import Foldable
+from vivant.nn.cards import on_card
 from vivant.nn.rows import Array, together
 
 TAPS = 3
@@ -44,7 +45,7 @@ class EnlargingConv(Foldable):
         self.taps = self.conv.weight.permute(1, 3, 2, 0).flatten(1).contiguous()
 
     def folded(self, x: Tensor, taps: Tensor) -> Tensor:
-        """The same as `forward`: first the taps at the smaller size, then their sum where they meet."""
+        """`forward`'s (N, O, 2 H, 2 W): first the taps at the smaller size, then their sum where they meet."""
         count, _, height, width = x.shape
         outputs = self.conv.out_channels
         result = x.new_empty(count, 2 * height, 2 * width, outputs)
@@ -81,8 +82,8 @@ def sum_resized(maps: list[Tensor], leak: float) -> Tensor:
 
 
 def quick(x: Tensor) -> bool:
-    """Whether `x` is float32 on the CPU, without a gradient."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not (torch.is_grad_enabled() and x.requires_grad)
+    """Whether `x` (N, C, H, W) is float32 on the CPU, without a gradient."""
+    return not on_card(x) and x.dtype == torch.float32 and not (torch.is_grad_enabled() and x.requires_grad)
 
 
 def _enlarge(x: Tensor, taps: Tensor, bias: Array, large: Array) -> None:
@@ -125,7 +126,7 @@ def _halves(old: int, new: int) -> tuple[Array, Array]:
 
 
 def _between(x: Array, size: int) -> tuple[Array, Array]:
-    """The first of the two of `size` places that `x` lies between, and the shares of both."""
+    """The first (...) of the two of `size` places that `x` (...) lies between, and the shares (..., 2) of both."""
     place = np.clip(x.astype(np.int64), 0, size - 2)
     part = np.clip(x - place, 0, 1).astype(np.float32)
     return place, np.stack((1 - part, part), axis=-1)

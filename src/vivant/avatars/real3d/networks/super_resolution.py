@@ -110,16 +110,8 @@ class HeadTorsoSuperResolution(nn.Module):
         self.high = SynthesisBlock(width, config.last, latent=latent)
 
     def still(self, torso: Tensor, background: Tensor, classes: Tensor) -> Still:
-        """What can be kept from frame to frame of the pictures `torso`, `background` and the `classes`."""
-        side = torso.shape[2] // 2
-        picture, behind = resized(torso, side), resized(background, side)
-        clothed = classes[:, TORSO]
-        large, small = (F.interpolate(clothed, size=(size, size), mode="bilinear") for size in (side, side // 4))
-        features = self.appearance(torch.cat((picture, large), dim=1))
-        mask = F.max_pool2d(F.pad(small.sum(1, keepdim=True), (MASK // 2,) * 4, mode="reflect"), MASK, stride=1)
-        deep = small[:, :, None].expand(-1, -1, features.shape[2], -1, -1)
-        volume = torch.cat((features * mask[:, :, None], deep), dim=1)
-        return Still(volume, behind, self.see_background(behind))
+        """What can be kept from frame to frame of pictures (N, 3, H, W) and `classes` (N, 6, H, W)."""
+        return seen_still(self.appearance, self.see_background, (torso, background, classes))
 
     def forward(
         self,
@@ -156,6 +148,20 @@ class HeadTorsoSuperResolution(nn.Module):
         occlusion = F.interpolate(motion.occlusion, size=head.shape[2:], mode="bilinear")
         occupancy = self.occupancy(torch.cat((features, occlusion), dim=1))
         return Torso(features, rgb, occupancy, motion)
+
+
+def seen_still(appearance: nn.Module, see_background: nn.Module, pictures: tuple[Tensor, Tensor, Tensor]) -> Still:
+    """`HeadTorsoSuperResolution.still` of the pictures of torso, background and classes by the two networks of it."""
+    torso, background, classes = pictures
+    side = torso.shape[2] // 2
+    picture, behind = resized(torso, side), resized(background, side)
+    clothed = classes[:, TORSO]
+    large, small = (F.interpolate(clothed, size=(size, size), mode="bilinear") for size in (side, side // 4))
+    features = appearance(torch.cat((picture, large), dim=1))
+    mask = F.max_pool2d(F.pad(small.sum(1, keepdim=True), (MASK // 2,) * 4, mode="reflect"), MASK, stride=1)
+    deep = small[:, :, None].expand(-1, -1, features.shape[2], -1, -1)
+    volume = torch.cat((features * mask[:, :, None], deep), dim=1)
+    return Still(volume, behind, see_background(behind))
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

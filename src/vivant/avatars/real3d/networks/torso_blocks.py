@@ -121,6 +121,6 @@ def sampled(volume: Tensor, places: Tensor, *, beyond: str) -> Tensor:
 
 
 def damped(x: Tensor, share: float) -> Tensor:
-    """`x` unchanged, but only so much of its gradient goes back."""
+    """`x` (...) unchanged, but only so much of its gradient goes back."""
     still = x.detach()
     return still + share * (x - still) if x.requires_grad else x

@@ -67,7 +67,7 @@ class Block(nn.Module):
         return x + self.kept(self.feed(self.feed_norm(x)))
 
     def kept(self, branch: Tensor) -> Tensor:
-        """`branch`, in training without the pictures that chance leaves out, the others stronger for it."""
+        """`branch` (N, H, W, C), in training without the pictures that chance leaves out, the others the stronger."""
         if not self.training or self.drop == 0:
             return branch
         keep = 1 - self.drop
@@ -77,6 +77,9 @@ class Block(nn.Module):
 
 class Attention(nn.Module):
     """Every place looks at every place, or at each of a map that is `reduction` times smaller."""
+
+    pieces = 1
+    """In which the places look one after another, to bound memory."""
 
     def __init__(self, width: int, heads: int, reduction: int) -> None:
         super().__init__()
@@ -89,11 +92,12 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, H, W, C) to the same shape."""
-        key, value = self.key_value(self.reduced(x)).chunk(2, dim=3)
-        query, key, value = (self.by_head(part) for part in (self.query(x), key, value))
-        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
-        result: Tensor = self.leave(seen.reshape(x.shape))
-        return result
+        key, value = (self.by_head(part) for part in self.key_value(self.reduced(x)).chunk(2, dim=3))
+        found = []
+        for part in x.tensor_split(self.pieces, 1):
+            seen = F.scaled_dot_product_attention(self.by_head(self.query(part)), key, value).transpose(1, 2)
+            found.append(self.leave(seen.reshape(part.shape)))
+        return found[0] if len(found) == 1 else torch.cat(found, 1)
 
     def reduced(self, x: Tensor) -> Tensor:
         """The smaller map (N, H / reduction, W / reduction, C)."""
@@ -111,6 +115,9 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """Wider, a 3 x 3 convolution of each channel for itself, GELU, narrower."""
 
+    pieces = 1
+    """In which the channels within are worked on one after another, to bound memory."""
+
     def __init__(self, width: int, ratio: int) -> None:
         super().__init__()
         hidden = width * ratio
@@ -120,6 +127,19 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, H, W, C) to the same shape."""
-        wide = self.spread(self.widen(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        result: Tensor = self.narrow(F.gelu(wide))
+        if self.pieces == 1:
+            return self.narrowed(self.widen(x), slice(None), self.narrow.bias)
+        channels = torch.arange(self.widen.out_features).tensor_split(self.pieces)
+        parts = [slice(int(part[0]), int(part[-1]) + 1) for part in channels if len(part)]
+        result = self.narrow.bias.expand(*x.shape[:3], -1).clone()
+        for part in parts:
+            result += self.narrowed(F.linear(x, self.widen.weight[part], self.widen.bias[part]), part, None)
         return result
+
+    def narrowed(self, wide: Tensor, part: slice, bias: Tensor | None) -> Tensor:
+        """What a `part` of the channels within, `wide` (N, H, W, part), gives to the result."""
+        spread = self.spread
+        assert spread.bias is not None
+        picture = wide.permute(0, 3, 1, 2)
+        seen = F.conv2d(picture, spread.weight[part], spread.bias[part], padding=1, groups=picture.shape[1])
+        return F.linear(F.gelu(seen.permute(0, 2, 3, 1)), self.narrow.weight[:, part], bias)

@@ -104,6 +104,7 @@ class ViewPlanes(nn.Module):
         return Planes(self.last(x).float(), above.float(), beside.float(), picture)
 
     def _pooled(self, layers: nn.Module, x: Tensor, axis: int) -> Tensor:
+        """Mean and maximum of (N, C, H, W) along an `axis` as a line (N, features, deep, H or W)."""
         line: Tensor = layers(torch.cat([x.mean(axis), x.amax(axis)], 1))
         return line.reshape(len(line), self.config.features, self.config.deep, -1)
 
@@ -190,4 +191,5 @@ def _waves(head: Tensor) -> Tensor:
 
 
 def _twice(x: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, 2 H, 2 W)."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
