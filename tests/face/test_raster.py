@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
-from vivant.face.raster import FAR, draw_into, rasterise
+from vivant.face.raster import FAR, Raster, draw_into, rasterise
 
 SQUARE = np.array([[0, 0, 0], [8, 0, 0], [8, 6, 0], [0, 6, 0]], np.float32)
 HALVES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
@@ -61,3 +62,37 @@ def test_degenerate_and_outside_triangles_draw_nothing():
     triangles = np.array([[0, 1, 2], [0, 0, 1], [3, 3, 3], [0, 1, 4]], np.int32)
     raster = rasterise(points, triangles, np.ones((5, 1), np.float32), 8, 8)
     assert (raster.depth == FAR).all()
+
+
+def ball(steps: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """A ball of 20 pixels around (32, 32): points (V, 3), and triangles (T, 3) counter-clockwise seen from outside."""
+    points = np.random.default_rng(1).normal(size=(steps**2, 3))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    hull = ConvexHull(points)
+    outward = (np.cross(*np.moveaxis(points[hull.simplices[:, 1:]] - points[hull.simplices[:, :1]], 1, 0))
+               * points[hull.simplices[:, 0]]).sum(1)  # fmt: skip
+    triangles = np.where(outward[:, None] > 0, hull.simplices, hull.simplices[:, ::-1]).astype(np.int32)
+    # y goes down in pictures.
+    return (32 + 20 * points * [1, -1, 1]).astype(np.float32), triangles
+
+
+def test_the_far_side_of_a_closed_mesh_is_never_seen():
+    points, triangles = ball()
+    whole = rasterise(points, triangles, points, 64, 64)
+    near = Raster(np.zeros((64, 64, 3), np.float32), np.full((64, 64), FAR, np.float32))
+    draw_into(near, points, triangles, points, closed=True)
+    assert whole.covered.sum() > 1000
+    np.testing.assert_array_equal(near.values[whole.depth > 33], whole.values[whole.depth > 33])
+    inside_out = Raster(np.zeros((64, 64, 3), np.float32), np.full((64, 64), FAR, np.float32))
+    draw_into(inside_out, points, triangles[:, ::-1].copy(), points, closed=True)
+    assert inside_out.depth[32, 32] < 20 < 44 < near.depth[32, 32]
+
+
+def test_bands_of_rows_are_the_whole():
+    points, triangles = ball()
+    whole = rasterise(points, triangles, points, 64, 64)
+    parts = Raster(np.zeros((64, 64, 3), np.float32), np.full((64, 64), FAR, np.float32))
+    for band in (slice(0, 21), slice(21, 47), slice(47, 64)):
+        draw_into(Raster(parts.values[band], parts.depth[band]), points, triangles, points, first=band.start)
+    np.testing.assert_array_equal(parts.values, whole.values)
+    np.testing.assert_array_equal(parts.depth, whole.depth)

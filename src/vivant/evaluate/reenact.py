@@ -19,6 +19,7 @@ from vivant.evaluate.pictures import face_crop, psnr, ssim
 from vivant.face.tracker import FaceTracker
 from vivant.face.window import Window
 from vivant.media.video import open_video
+from vivant.motion.edits import EditSettings, smooth
 from vivant.motion.track import TrackSettings, track_frames
 from vivant.portrait.open import open_portrait
 
@@ -46,16 +47,27 @@ class Reenactment:
     """Mean second difference of the animation's landmarks over that of the truth."""
 
 
-def reenact(clip: Path, avatar: Avatar[Any], *, step: int = 4, model_file: Path | None = None) -> Reenactment:
-    """Score `avatar` on `clip`: all frames are tracked, every `step`-th is compared. Raises VivantError."""
+def reenact(
+    clip: Path,
+    avatar: Avatar[Any],
+    *,
+    step: int = 4,
+    model_file: Path | None = None,
+    calm: float = EditSettings.smooth,
+) -> Reenactment:
+    """Score `avatar` on `clip`: all frames are tracked and smoothed, every `step`-th is compared.
+
+    `calm` is the amount of smoothing, by default that of every animation; see `vivant.motion.edits.smooth`. Only with
+    a `step` of 1 is the jitter that of neighbouring frames. Raises VivantError.
+    """
     with open_video(clip) as video:
-        frames = list(video)
+        frames, rate = list(video), video.info.rate
     portrait = open_portrait(frames[0].pixels, model_file=model_file)
     width, height = portrait.size
     view = Window(0, 0, width, height, width, height)
     prepared = avatar.prepare(portrait, view)
     settings = TrackSettings(neutral=frames[0].time, model_file=model_file)
-    states = [state for _, state in track_frames(frames, settings)]
+    states = list(smooth((state for _, state in track_frames(frames, settings)), rate, calm))
     chosen = [index for index in range(1, len(frames)) if index % step == 0 and states[index].present]
     drawn = [_paste(portrait.picture, avatar.draw(prepared, states[index])) for index in chosen]
     truth = [frames[index].pixels for index in chosen]
@@ -63,6 +75,7 @@ def reenact(clip: Path, avatar: Avatar[Any], *, step: int = 4, model_file: Path 
 
 
 def _paste(picture: Bytes, frame: Frame) -> Bytes:
+    """`picture` (H, W, 3) with a frame at its window."""
     whole = picture[..., :3].copy()
     x, y = round(frame.window.x), round(frame.window.y)
     whole[y : y + frame.window.rows, x : x + frame.window.columns] = frame.pixels[..., :3]
@@ -70,6 +83,7 @@ def _paste(picture: Bytes, frame: Frame) -> Bytes:
 
 
 def _score(name: str, still: Bytes, drawn: list[Bytes], truth: list[Bytes]) -> Reenactment:
+    """The measures of pictures (H, W, 3) that were `drawn`, beside the unmoved one, against the `truth`."""
     true_points, drawn_points = _landmarks(truth), _landmarks(drawn)
     seen = [k for k in range(len(truth)) if true_points[k] is not None and drawn_points[k] is not None]
     crops = {k: face_crop(np.asarray(true_points[k]), still.shape) for k in seen}
@@ -99,7 +113,7 @@ def _jitter(points: NDArray[Any]) -> float:
 
 
 def _landmarks(pictures: Iterable[Bytes]) -> list[Floats | None]:
-    """Landmarks of each picture on its own, so that no smoothing over time helps either side."""
+    """Landmarks (478, 3) of each picture on its own, so that no smoothing over time helps either side."""
     with FaceTracker(moving=False) as tracker:
         found = [tracker.find(picture) for picture in pictures]
     return [faces[0].points if faces else None for faces in found]

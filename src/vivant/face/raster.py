@@ -1,7 +1,7 @@
 """A small triangle rasteriser with a depth buffer, compiled by numba.
 
     points      (N, 3) float32: x right and y down in pixels (pixel centres at half integers), z larger is nearer
-    triangles   (T, 3) int32, either winding
+    triangles   (T, 3) int32, either winding unless they are said to close a mesh
     values      (N, C) float32, interpolated linearly over each triangle (exact under orthography)
 
 Coverage is inclusive: a pixel whose centre lies on a shared edge belongs to both triangles, so a closed mesh has no
@@ -40,20 +40,28 @@ class Raster:
 
 
 def rasterise(points: Floats, triangles: Ints, values: Floats, rows: int, columns: int) -> Raster:
-    """Draw `triangles` over an empty raster of `rows` x `columns`; see the head of this file for the arguments."""
+    """Draw triangles (T, 3) over an empty raster (rows, columns); see the head of this file for the arguments."""
     raster = Raster(np.zeros((rows, columns, values.shape[1]), np.float32), np.full((rows, columns), FAR, np.float32))
     draw_into(raster, points, triangles, values)
     return raster
 
 
-def draw_into(raster: Raster, points: Floats, triangles: Ints, values: Floats) -> None:
-    """Draw `triangles` into `raster` in place, nearer ones over farther ones."""
+def draw_into(
+    raster: Raster, points: Floats, triangles: Ints, values: Floats, *, first: int = 0, closed: bool = False
+) -> None:
+    """Draw `triangles` (T, 3) into `raster` in place, nearer ones over farther ones.
+
+    The raster's rows are those from `first` on. Of a `closed` mesh, whose triangles are counter-clockwise seen from
+    outside, the far side is left out.
+    """
     _kernel()(
         np.ascontiguousarray(points, np.float32),
         np.ascontiguousarray(triangles, np.int32),
         np.ascontiguousarray(values, np.float32),
         raster.values,
         raster.depth,
+        first,
+        closed,
     )
 
 
@@ -65,7 +73,13 @@ def _kernel() -> Any:
     return njit(cache=True, nogil=True, fastmath=True, boundscheck=False)(_draw)
 
 
-def _draw(points: Floats, triangles: Ints, values: Floats, out: Floats, depth: Floats) -> None:
+def _draw(
+    points: Floats, triangles: Ints, values: Floats, out: Floats, depth: Floats, first: int, closed: bool
+) -> None:
+    """Draw `triangles` (T, 3) of `points` (V, 3) with `values` (V, C) into `out` (H, W, C) and `depth` (H, W).
+
+    Those are rows from `first` on; of a `closed` mesh only the near side is drawn.
+    """
     rows, columns = depth.shape
     channels = values.shape[1]
     value = np.empty(channels, np.float32)
@@ -74,13 +88,15 @@ def _draw(points: Floats, triangles: Ints, values: Floats, out: Floats, depth: F
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, bx, by, cx, cy = (points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1])
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if not abs(area) > 1e-9:
+        if not abs(area) > 1e-9 or (closed and area > 0):  # y goes down
+            continue
+        top = max(first, int(np.ceil(min(ay, by, cy) - 0.5)))
+        bottom = min(first + rows - 1, int(np.floor(max(ay, by, cy) - 0.5)))
+        if bottom < top:
             continue
         # Barycentric weights of b and c are linear in x and y: w = w0 + x * dx + y * dy.
         b_dx, b_dy = (cy - ay) / area, (ax - cx) / area
         c_dx, c_dy = (ay - by) / area, (bx - ax) / area
-        top = max(0, int(np.ceil(min(ay, by, cy) - 0.5)))
-        bottom = min(rows - 1, int(np.floor(max(ay, by, cy) - 0.5)))
         for row in range(top, bottom + 1):
             y = row + 0.5 - ay
             low, high = min(ax, bx, cx) - ax, max(ax, bx, cx) - ax
@@ -98,11 +114,11 @@ def _draw(points: Floats, triangles: Ints, values: Floats, out: Floats, depth: F
                     high = min(high, (-1e-5 - offset) / slope)
                 elif offset < -1e-5:
                     high = low - 2.0
-            first = max(0, int(np.ceil(low + ax - 0.5)))
+            left = max(0, int(np.ceil(low + ax - 0.5)))
             last = min(columns - 1, int(np.floor(high + ax - 0.5)))
-            if last < first:
+            if last < left:
                 continue
-            x = first + 0.5 - ax
+            x = left + 0.5 - ax
             wb, wc = b_dx * x + b_dy * y, c_dx * x + c_dy * y
             z = points[a, 2] + wb * (points[b, 2] - points[a, 2]) + wc * (points[c, 2] - points[a, 2])
             z_step = b_dx * (points[b, 2] - points[a, 2]) + c_dx * (points[c, 2] - points[a, 2])
@@ -110,10 +126,10 @@ def _draw(points: Floats, triangles: Ints, values: Floats, out: Floats, depth: F
                 to_b, to_c = values[b, k] - values[a, k], values[c, k] - values[a, k]
                 value[k] = values[a, k] + wb * to_b + wc * to_c
                 step[k] = b_dx * to_b + c_dx * to_c
-            for column in range(first, last + 1):
-                n = column - first
+            for column in range(left, last + 1):
+                n = column - left
                 here = z + n * z_step
-                if here > depth[row, column]:
-                    depth[row, column] = here
+                if here > depth[row - first, column]:
+                    depth[row - first, column] = here
                     for k in range(channels):
-                        out[row, column, k] = value[k] + n * step[k]
+                        out[row - first, column, k] = value[k] + n * step[k]

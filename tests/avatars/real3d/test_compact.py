@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +29,8 @@ from vivant.portrait.portrait import Portrait
 
 Floats = NDArray[np.float32]
 SIDE, SCALE = 256, 7.0
+HAIR = slice(60, 63), slice(40, 60)
+"""A hair beside the head."""
 
 
 class NoPlanes(nn.Module):
@@ -67,8 +71,19 @@ def head() -> CompactHead:
 
 @pytest.fixture(scope="module")
 def prepared(head: CompactHead) -> Prepared:
-    layers: Any = SimpleNamespace(portrait=portrait(), background=np.full((SIDE, SIDE, 3), 30, np.uint8))
+    background = np.full((SIDE, SIDE, 3), 30, np.uint8)
+    picture = np.where(portrait().picture[..., 3:] > 0, portrait().picture[..., :3], background)
+    picture[HAIR] = 250  # which the matte misses
+    layers: Any = SimpleNamespace(portrait=portrait(), picture=picture, background=background)
     return head.prepare(layers)
+
+
+def test_the_cores_share_the_rows(head: CompactHead, prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, drawn = FaceState(rotation=rotation_from_angles(0.4, 0.1, 0)), []
+    for cores in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
+        drawn.append(head.draw(prepared, state))
+    np.testing.assert_array_equal(*drawn)
 
 
 def test_at_rest_it_is_the_picture(head: CompactHead, prepared: Prepared) -> None:
@@ -77,7 +92,20 @@ def test_at_rest_it_is_the_picture(head: CompactHead, prepared: Prepared) -> Non
     assert np.abs(drawn[..., 3] - given[..., 3]).mean() < 4
     error = np.abs(drawn[..., :3] - given[..., :3])[inside].mean()
     assert error < 4, "the face itself may be redrawn by relief, nothing else"
+    assert (drawn[HAIR][..., :3] > 245).all()
+    assert (drawn[HAIR][..., 3] == 0).all(), "it is not the person's where the background is another"
+    drawn[HAIR] = (30, 30, 30, 0)
     assert (drawn[~inside & (drawn[..., 3] == 0)][:, :3] == 30).all()
+
+
+def test_what_the_matte_misses_goes_with_the_head(head: CompactHead, prepared: Prepared) -> None:
+    step = round(0.2 * prepared.scene.source.inter_ocular * SCALE)
+    lower = head.draw(prepared, FaceState(translation=np.array([0, -0.2, 0], np.float32)))
+    assert (lower[HAIR][..., :3] == 30).all()
+    moved = lower[HAIR[0].start + step : HAIR[0].stop + step, 42:58, :3]
+    assert moved[1].min() > 200
+    away = head.draw(prepared, FaceState(rotation=rotation_from_angles(0.0, 0.25, 0.0)))
+    assert away[:120, :60, :3].max() < 60, "of a head that turns far it would be a piece of the background"
 
 
 def test_a_turn_moves_the_head_and_leaves_the_body(head: CompactHead, prepared: Prepared) -> None:
@@ -102,6 +130,30 @@ def test_the_same_state_is_the_same_picture(head: CompactHead, prepared: Prepare
     first = head.draw(prepared, state)
     head.draw(prepared, FaceState())
     assert np.array_equal(first, head.draw(prepared, state))
+
+
+def test_frames_leave_nothing_in_memory(head: CompactHead, prepared: Prepared) -> None:
+    """Half a minute of sound would show what ten do: a single number kept of each of a frame's pixels."""
+    states = [FaceState(rotation=rotation_from_angles(0.01 * n - 0.3, 0.1, 0)) for n in range(60)]
+    for state in states[:10]:
+        head.draw(prepared, state)
+    tracemalloc.start()
+    try:
+        head.draw(prepared, states[0])
+        before = tracemalloc.get_traced_memory()[0], tensors()
+        for state in states:
+            head.draw(prepared, state)
+        after = tracemalloc.get_traced_memory()[0], tensors()
+    finally:
+        tracemalloc.stop()
+    assert after[0] - before[0] < SIDE * SIDE
+    assert after[1] == before[1]
+
+
+def tensors() -> int:
+    """How many there are in memory."""
+    gc.collect()
+    return sum(type(one) is Tensor for one in gc.get_objects())
 
 
 def test_nearer_is_larger(head: CompactHead, prepared: Prepared) -> None:
@@ -141,7 +193,7 @@ def test_a_picture_in_black_and_white_stays_so(head: CompactHead) -> None:
     grey = coloured.picture.copy()
     grey[..., :3] = grey[..., :1]
     layers: Any = SimpleNamespace(
-        portrait=replace(coloured, picture=grey), background=np.full((SIDE, SIDE, 3), 30, np.uint8)
+        portrait=replace(coloured, picture=grey), picture=grey[..., :3], background=np.full_like(grey[..., :3], 30)
     )
     state = FaceState(rotation=rotation_from_angles(0.6, 0.0, 0.0))
     drawn = head.draw(head.prepare(layers), state)[..., :3].astype(int)

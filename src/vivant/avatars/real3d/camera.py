@@ -108,7 +108,7 @@ def smooth_rows(values: Floats, window: int = WINDOW) -> Floats:
 
 
 def mirrored(count: int, length: int) -> NDArray[np.int64]:
-    """Indices (count,) that play `length` frames forwards and backwards in turn."""
+    """Indices (N,) that play `length` frames forwards and backwards in turn, N = `count`."""
     turn, place = np.divmod(np.arange(count), length)
     return np.where(turn % 2 == 0, place, length - 1 - place)
 
@@ -159,11 +159,13 @@ def _camera(rotation: Doubles, position: Doubles) -> Floats:
 
 
 def _window_mean(values: Floats | Doubles, window: int) -> Doubles:
+    """The mean of `values` (T, ...) over `window` frames around each, fewer at the ends."""
     half = window // 2
     return np.stack([values[max(i - half, 0) : i + half + 1].mean(0, dtype=np.float64) for i in range(len(values))])
 
 
 def _unit(vectors: Doubles) -> Doubles:
+    """`vectors` (..., 3) at length 1."""
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 

@@ -54,6 +54,10 @@ SHEET_STEP = 8
 """Pixels between the points of the sheet."""
 METRE = np.float32(100)
 """In centimetres."""
+DIFFERENT = 6.0
+"""Of 255, by which the picture differs from its background where it shows something else."""
+LEFT = 0.2
+"""Alpha from which on a pixel is wholly the person's."""
 OVERLAP = 9
 """Pixels that the sheet reaches under the mesh."""
 
@@ -116,7 +120,8 @@ class CompactHead:
         shows = np.concatenate([pixels, head.trust, head.colour], 1)
         mesh = Points(head.points, follows, *_near_face(in_head, source.shape), head.triangles, shows)
         sheet, share = _sheet(mesh, source.pose, cut.alpha)
-        return Prepared(flat, head, Scene(source, mesh, sheet, share, layers.background))
+        beside = _beside(layers, cut.alpha)
+        return Prepared(flat, head, Scene(source, mesh, sheet, share, layers.background, beside))
 
     @torch.inference_mode()
     def read(self, person: Bytes, landmarks: Floats) -> SolidHead:
@@ -217,7 +222,17 @@ def _sheet(mesh: Points, pose: HeadPose, alpha: Floats) -> tuple[Points, Bytes]:
     still = np.zeros((len(points), 1), np.int32), np.zeros((len(points), 1), np.float32)
     lattice = _lattice(len(line[1]), len(line[0]))
     shows = np.zeros((len(points), 4), np.float32)
-    return Points(points, np.ascontiguousarray(follow), *still, lattice, shows), share
+    return Points(points, np.ascontiguousarray(follow), *still, lattice, shows, closed=False), share
+
+
+def _beside(layers: Layers, alpha: Floats) -> Bytes:
+    """What is left of the picture, (H, W, 4), where neither a person of `alpha` (H, W) nor the background shows it.
+
+    A matte misses loose hairs and has holes; at rest nothing of the picture is to be lost by that.
+    """
+    change = np.abs(layers.picture.astype(np.float32) - layers.background).max(2)
+    left = np.clip(change / DIFFERENT, 0, 1) * np.clip(1 - alpha / LEFT, 0, 1)
+    return np.dstack([layers.picture, np.round(255 * left).astype(np.uint8)])
 
 
 def _lattice(rows: int, columns: int) -> Ints:

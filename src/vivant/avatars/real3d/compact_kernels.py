@@ -35,6 +35,13 @@ def _place(
     shows: Floats,
     posed: Floats,
 ) -> None:
+    """Where `points` (V, 3), camera centimetres, are seen and drawn.
+
+    Each moves by the `weights` (V, K) of the `move` (L, 3) of the landmarks `near` (V, K). `shows` (V, 4 or more)
+    begins with the picture's pixels of the point and of its partner beyond the `mirror` (3, 3). The head's motion,
+    `turn` (3, 3) and `shift` (3,), is taken by the share `follows` (V,); `posed` (V, 3) are pixels of the frame and
+    nearness. `lens` is pixels per centimetre, its pixel (2,) of the head's origin, y up, and the camera's distance.
+    """
     scale, right, up, distance = lens[0], lens[1], lens[2], lens[3]
     at = np.empty(3, np.float32)
     for v in range(points.shape[0]):
@@ -63,6 +70,7 @@ def _place(
 
 
 def _look(picture: Bytes, x: np.float32, y: np.float32, out: Floats) -> None:
+    """The colour (4,) of `picture` (H, W, 4) at one place, bicubic."""
     x, y = x - HALF, y - HALF
     column, row = np.floor(x), np.floor(y)
     across, down = np.float32(x - column), np.float32(y - row)
@@ -99,6 +107,11 @@ look = compiled(_look)
 
 
 def _colour(values: Floats, depth: Floats, picture: Bytes, hidden: Any, oblique: Any, layer: Floats) -> None:
+    """The mesh's `layer` (R, C, 4), premultiplied 0..255, of its raster.
+
+    `values` (R, C, 10) are the picture's pixels of point and partner, the trust in each, how far the surface faces the
+    picture's camera, and the colour without pixels; `hidden` and `oblique` 0..1 say how much trust and facing matter.
+    """
     found = np.empty(4, np.float32)
     for row in range(depth.shape[0]):
         for column in range(depth.shape[1]):
@@ -126,44 +139,45 @@ def _compose(
     depth: Floats,
     picture: Bytes,
     background: Bytes,
+    beside: Bytes,
+    something: Bytes,
     alone: bool,
     out: Bytes,
 ) -> None:
-    found = np.empty(4, np.float32)
+    """The frame `out` (R, C, 4): `layer` over the sheet, whose raster's `values` (R, C, 2) are pixels of `picture`.
+
+    That is (H, W, 4), sRGB. All over `beside` (H, W, 4), which lies on the sheet, too, and the `background` (R, C, 3);
+    or straight where the person is `alone`. Alpha is the person's. `something` (H, W) is 0 where nothing lies on the
+    sheet.
+    """
+    last_row, last_column = picture.shape[0] - 1, picture.shape[1] - 1
+    found = np.zeros(4, np.float32)
     for row in range(depth.shape[0]):
         for column in range(depth.shape[1]):
             pixel = layer[row, column]
             alpha = pixel[3] / MOST
-            if alpha < np.float32(0.999) and depth[row, column] > EMPTY:
+            found[3] = np.float32(0)
+            on_sheet = alpha < np.float32(0.999) and depth[row, column] > EMPTY
+            if on_sheet:
+                at_row = min(max(int(values[row, column, 1]), 0), last_row)
+                on_sheet = something[at_row, min(max(int(values[row, column, 0]), 0), last_column)] > 0
+            if on_sheet:
                 look(picture, values[row, column, 0], values[row, column, 1], found)
                 more = (ONE - alpha) * found[3] / MOST
                 for c in range(3):
                     pixel[c] += more * found[c]
                 alpha += more
+            if on_sheet and not alone:
+                look(beside, values[row, column, 0], values[row, column, 1], found)
+            share = found[3] / MOST
             for c in range(3):
-                behind = (ONE - alpha) * np.float32(background[row, column, c])
+                behind = np.float32(background[row, column, c])
+                behind = (ONE - alpha) * (behind + share * (found[c] - behind))
                 value = pixel[c] / max(alpha, np.float32(1e-3)) if alone else pixel[c] + behind
                 out[row, column, c] = np.uint8(min(max(value + HALF, np.float32(0)), MOST))
             out[row, column, 3] = np.uint8(min(max(alpha * MOST + HALF, np.float32(0)), MOST))
 
 
 place = compiled(_place)
-"""Where `points` (V, 3), camera centimetres, are seen and drawn.
-
-Each moves by the `weights` (V, K) of the `move` (L, 3) of the landmarks `near` (V, K). `shows` (V, 4 or more) begins
-with the picture's pixels of the point and of its partner beyond the `mirror` (3, 3). The head's motion, `turn` (3, 3)
-and `shift` (3,), is taken by the share `follows` (V,); `posed` (V, 3) are pixels of the frame and nearness. `lens` is
-pixels per centimetre, its pixel (2,) of the head's origin, y up, and the camera's distance.
-"""
 colour = compiled(_colour)
-"""The mesh's `layer` (R, C, 4), premultiplied 0..255, of its raster.
-
-`values` (R, C, 10) are the picture's pixels of point and partner, the trust in each, how far the surface faces the
-picture's camera, and the colour without pixels; `hidden` and `oblique` 0..1 say how much trust and facing matter.
-"""
 compose = compiled(_compose)
-"""The frame `out` (R, C, 4): `layer` over the sheet, whose raster's `values` (R, C, 2) are pixels of `picture`.
-
-That is (H, W, 4), sRGB. All over the `background` (R, C, 3), or straight where
-the person is `alone`; alpha is the person's.
-"""

@@ -89,5 +89,6 @@ def from_window(points: Floats, window: Window) -> Floats:
 
 
 def _box(portrait: Portrait) -> tuple[Floats, Floats]:
+    """Left top and right bottom (2,) of the face."""
     flat = portrait.landmarks[:MESH_COUNT, :2]
     return flat.min(0), flat.max(0)

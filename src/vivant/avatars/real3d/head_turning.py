@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vivant.avatars import retarget
 from vivant.avatars.real3d.view_space import DISTANCE
 from vivant.face.pose import HeadPose
-from vivant.face.raster import rasterise
+from vivant.face.raster import FAR, Raster, draw_into
 from vivant.motion.state import FaceState
 from vivant.nn.rows import together
 
@@ -81,6 +81,8 @@ class Points:
     """(T, 3)"""
     shows: Floats
     """(V, C) what a raster shows; the first four are the picture's pixels of the point and of its partner."""
+    closed: bool = True
+    """Whether the triangles are counter-clockwise seen from outside and close a body."""
 
     def drawn(self, turn: Turn, move: Floats, rows: int, columns: int) -> tuple[Floats, Floats]:
         """Values (rows, columns, C) and depth (rows, columns) in a pose.
@@ -91,8 +93,15 @@ class Points:
 
         posed, shows = np.empty_like(self.places), self.shows.copy()
         kernels.place(self.places, self.follows, self.near, self.weights, move, *turn, shows, posed)
-        raster = rasterise(posed, self.triangles, shows, rows, columns)
-        return raster.values, raster.depth
+        values = np.zeros((rows, columns, shows.shape[1]), np.float32)
+        depth = np.full((rows, columns), FAR, np.float32)
+
+        def draw(band: slice) -> None:
+            part = Raster(values[band], depth[band])
+            draw_into(part, posed, self.triangles, shows, first=band.start, closed=self.closed)
+
+        _in_bands(rows, draw)
+        return values, depth
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,9 @@ class Scene:
     share: Bytes
     """(H, W) how much of the picture's pixels lies on the sheet."""
     background: Bytes
-    """(H, W, 3) without the person."""
+    """(H, W, 3) sRGB without the person."""
+    beside: Bytes
+    """(H, W, 4) what is left of the picture at the person's outline, such as hairs that the matte misses."""
 
 
 def draw_turned(scene: Scene, picture: Bytes, move: Floats, state: FaceState, *, alone: bool) -> Bytes:
@@ -125,13 +136,17 @@ def draw_turned(scene: Scene, picture: Bytes, move: Floats, state: FaceState, *,
     sheet = scene.sheet.drawn(turn, np.zeros_like(move), rows, columns)
     on_sheet = picture.copy()
     on_sheet[..., 3] = cv2.multiply(picture[..., 3], scene.share, scale=1 / 255)
+    beside = scene.beside.copy()  # goes with the head until it turns far
+    beside[..., 3] = cv2.convertScaleAbs(beside[..., 3], alpha=1 - float(turn.aside[0]))
+    # A cubic reaches two pixels.
+    something = cv2.dilate(cv2.max(on_sheet[..., 3], beside[..., 3]), np.ones((5, 5), np.uint8))
     layer, frame = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 4), np.uint8)
     _in_bands(rows, lambda band: kernels.colour(*_cut(mesh, band), picture, *turn.aside, layer[band]))
     layer = _soft_outline(layer)
 
     def compose(band: slice) -> None:
-        behind = scene.background[band]
-        kernels.compose(layer[band], *_cut(sheet, band), on_sheet, behind, alone, frame[band])
+        behind = scene.background[band], beside, something
+        kernels.compose(layer[band], *_cut(sheet, band), on_sheet, *behind, alone, frame[band])
 
     _in_bands(rows, compose)
     return frame
@@ -156,6 +171,7 @@ def _in_bands(rows: int, work: Callable[[slice], None]) -> None:
 
 
 def _cut(raster: tuple[Floats, Floats], band: slice) -> tuple[Any, Any]:
+    """The rows (R, W, ...) of a band."""
     return raster[0][band], raster[1][band]
 
 

@@ -65,7 +65,7 @@ def head_mesh(planes: Tensor, decoder: RadianceDecoder, grid: int = GRID, dense:
 
 
 def _density(planes: Tensor, decoder: RadianceDecoder, grid: int) -> Floats:
-    """(grid, grid, grid) raw density by x, y, z at the middles of cells."""
+    """(G, G, G) raw density by x, y, z at the middles of cells, G = `grid`."""
     axis = (torch.arange(grid) + 0.5) / grid - 0.5
     result = np.empty((grid, grid * grid), np.float32)
     flat = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
@@ -76,6 +76,7 @@ def _density(planes: Tensor, decoder: RadianceDecoder, grid: int) -> Floats:
 
 
 def _colours(planes: Tensor, decoder: RadianceDecoder, places: Floats) -> Bytes:
+    """Colours (N, 3) of the field at `places` (N, 3)."""
     parts = [
         field_at(planes, part[None], decoder).colour[0, :, :3]
         for part in torch.split(torch.from_numpy(places), TOGETHER)

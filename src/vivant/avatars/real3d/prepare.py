@@ -96,6 +96,7 @@ def prepare_layers(portrait: Portrait, settings: LayerSettings = LayerSettings()
 
 
 def _background(cropped: Portrait, picture: Bytes, shown: ClassMap, settings: LayerSettings) -> Bytes:
+    """What is behind the person of `picture` (H, W, 4), as (H, W, 3)."""
     if settings.filling == "nearest":
         return background_of([(picture, shown.person)]).picture
     return fill_background(cropped, CutOut(picture, shown.person.astype(np.float32)))

@@ -37,7 +37,7 @@ SLAB = 16
 
 
 def suits(planes: Tensor, decoder: RadianceDecoder) -> bool:
-    """Whether `march` can take these: single precision on a processor, square planes, and no gradient to be kept."""
+    """Whether `march` can take these: single precision on a processor, square planes (N, 3, C, H, H), no gradient."""
     tensors = [planes, *decoder.parameters()]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
         return False
@@ -68,7 +68,7 @@ def march(
 
 
 def tiled(size: int) -> Tensor:
-    """The pixels (size * size,) of a picture, tile by tile."""
+    """The pixels (S * S,) of a picture of `size` S, tile by tile."""
     row, column = np.divmod(np.arange(size * size), size)
     return torch.from_numpy(np.lexsort((row, column, column // TILE[1], row // TILE[0])))
 
@@ -102,7 +102,7 @@ def _follow(
     made: tuple[Tensor, Tensor],
     blocks: Iterator[int],
 ) -> None:
-    """Blocks of rays, by their first: `followed` is lines, depths and shares, `made` are features and pixels."""
+    """Blocks of rays, by their first: `followed` (R, ...) is lines, depths, shares; `made` (R, C) features, pixels."""
     from vivant.avatars.real3d import volume_kernels as kernels
 
     samples = BLOCK * (followed[1].shape[1] + followed[2].shape[1])

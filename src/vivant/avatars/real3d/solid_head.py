@@ -134,7 +134,7 @@ def within_reach(head: Tensor) -> Tensor:
 
 
 def _grid(side: int) -> Tensor:
-    """(side ** 3, 3) u v w, w slowest."""
+    """(S ** 3, 3) u v w, w slowest; S is the `side`."""
     line = torch.linspace(-1, 1, side)
     w, v, u = torch.meshgrid(line, line, line, indexing="ij")
     return torch.stack([u, v, w], -1).reshape(-1, 3)

@@ -64,7 +64,7 @@ def neighbours(triangles: Ints, count: int) -> Any:
 
 
 def large_parts(points: Floats, triangles: Ints, least: float) -> tuple[Floats, Ints]:
-    """The parts of a mesh that hang together and have at least the share `least` of the largest one's points."""
+    """The parts of a mesh (V, 3), (T, 3) that have at least the share `least` of the largest one's points."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -78,7 +78,7 @@ def large_parts(points: Floats, triangles: Ints, least: float) -> tuple[Floats, 
 
 
 def _add_crossings(field: Floats, inside: NDArray[np.bool_], axis: int, total: Floats) -> None:
-    """Add where the edges along `axis` are crossed, and 1, to the cells around them."""
+    """Add where the edges of (D, H, W) along `axis` are crossed, and 1, to the cells around, `total` (D, H, W, 4)."""
     first, second = _ends(field.shape, axis)
     at = np.argwhere(inside[first] != inside[second])
     low, high = field[first][tuple(at.T)], field[second][tuple(at.T)]
@@ -91,6 +91,7 @@ def _add_crossings(field: Floats, inside: NDArray[np.bool_], axis: int, total: F
 
 
 def _quads(inside: NDArray[np.bool_], numbers: Ints, axis: int) -> Ints:
+    """Four points each (Q, 4), outward, for the edges along `axis` that are crossed."""
     first, second = _ends(inside.shape, axis)
     at = np.argwhere(inside[first] != inside[second])
     corners = _around(at, axis)

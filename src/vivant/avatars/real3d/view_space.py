@@ -31,7 +31,7 @@ def view_from_camera(points: Tensor, rotation: Tensor) -> Tensor:
 
 
 def camera_from_view(points: Tensor, rotation: Tensor) -> Tensor:
-    """The inverse of `view_from_camera`."""
+    """The inverse of `view_from_camera`: (..., 3) to (..., 3)."""
     near = torch.cat([points[..., :2] * HALF + _centre(rotation)[..., :2], points[..., 2:] * HALF_DEEP + DEEP], -1)
     return near * (DISTANCE / (DISTANCE + near[..., 2:]))
 
