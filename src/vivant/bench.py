@@ -75,7 +75,7 @@ def bench_table(settings: BenchSettings = BenchSettings()) -> list[Row]:
 
 
 def bench_picture(path: Path | None) -> Path | Bytes:
-    """The picture `path`, or scikit-image's astronaut; raises `MissingExtraError` if neither is there."""
+    """The picture `path`, or scikit-image's astronaut (512, 512, 3); raises `MissingExtraError` if neither is there."""
     if path is not None:
         return path
     try:
@@ -110,7 +110,7 @@ def draw_rows(portrait: Portrait, states: list[FaceState], look: PictureSettings
 
 
 def track_row(pictures: list[Bytes]) -> Row:
-    """Tracking the face in pictures that are already decoded."""
+    """Tracking the face in pictures (H, W, 3 or 4) that are already decoded."""
 
     def frames() -> Iterator[VideoFrame]:
         for index, picture in enumerate(pictures):
@@ -121,7 +121,7 @@ def track_row(pictures: list[Bytes]) -> Row:
 
 
 def encode(path: Path, pictures: list[Bytes]) -> None:
-    """Write a clip without sound."""
+    """Write a clip of pictures (H, W, 3 or 4) without sound."""
     height, width = pictures[0].shape[:2]
     with open_writer(path, (width, height), RATE) as writer:
         for picture in pictures:
@@ -141,5 +141,5 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def size_of(picture: Bytes) -> str:
-    """Columns x rows."""
+    """Columns x rows of a picture (H, W, 3 or 4)."""
     return f"{picture.shape[1]}x{picture.shape[0]}"

@@ -74,6 +74,7 @@ class Composer:
         return picture
 
     def _paste(self, picture: Bytes, frame: Frame) -> None:
+        """Lay a frame over its place in `picture` (H, W, 3), soft where it is enlarged."""
         (left, top, right, bottom), pixels = place_frame(frame, self.view)
         area = picture[top:bottom, left:right]
         if pixels.shape[0] * pixels.shape[1] <= frame.pixels.shape[0] * frame.pixels.shape[1]:
@@ -84,7 +85,7 @@ class Composer:
         area[:] = cv2.blendLinear(pixels, area, self._feather, 1 - self._feather)
 
     def _paste_shared(self, picture: Bytes, frames: Sequence[Frame]) -> None:
-        """Where windows overlap, each pixel belongs to the nearest face."""
+        """Where windows overlap, each pixel of `picture` (H, W, 3) belongs to the nearest face."""
         if not self._shares:
             self._shares = nearest_shares([frame.window for frame in frames], self.view)
         for frame, share in zip(frames, self._shares, strict=True):
@@ -94,6 +95,7 @@ class Composer:
             area[:] = cv2.blendLinear(pixels, area, weight, 1 - weight)
 
     def _over_backdrop(self, frames: Sequence[Frame], time: float) -> Bytes:
+        """All frames over what stands behind them at `time`: (H, W, 4)."""
         layers = [self._fill_view(frame) for frame in frames]
         if self._backdrop is None or self.transparent:
             return layers[0] if len(layers) == 1 else stack_layers(layers)
@@ -103,6 +105,7 @@ class Composer:
         return cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)  # type: ignore[return-value]
 
     def _fill_view(self, frame: Frame) -> Bytes:
+        """A frame's pixels on the whole view (H, W, 4)."""
         (left, top, right, bottom), pixels = place_frame(frame, self.view)
         if pixels.shape[:2] == (self.view.rows, self.view.columns):
             return pixels
@@ -112,7 +115,7 @@ class Composer:
 
 
 def place_frame(frame: Frame, view: Window) -> tuple[tuple[int, int, int, int], Bytes]:
-    """Where a frame lies in a view: (left, top, right, bottom) in whole pixels, and its pixels resampled to that."""
+    """Where a frame lies in a view: left, top, right, bottom in whole pixels; its pixels (h, w, 4) resampled to it."""
     across, down = view.columns / view.width, view.rows / view.height
     window = frame.window
     left, top = round((window.x - view.x) * across), round((window.y - view.y) * down)
@@ -243,10 +246,11 @@ class Still:
     """A backdrop that does not move."""
 
     def __init__(self, picture: Bytes) -> None:
+        """Of one `picture` (H, W, 3)."""
         self._picture = picture
 
     def at(self, time: float) -> Bytes:
-        """The same picture at every time."""
+        """The same picture (H, W, 3) at every time."""
         return self._picture
 
 
@@ -262,7 +266,7 @@ class LoopedVideo:
         self._picture = cover(self._shown.pixels, view)
 
     def at(self, time: float) -> Bytes:
-        """The frame that stands at `time` seconds."""
+        """The frame (H, W, 3) that stands at `time` seconds."""
         moved = False
         while self._next.time <= time + 1e-6:
             self._shown, self._next = self._next, next(self._frames)

@@ -119,19 +119,23 @@ def train(options: TrainOptions) -> int:
         return _prepare(options, options.prepare)
     if not options.places or (options.what != "presence" and len(options.places) > 1):
         raise SettingsError("name one folder of a corpus or of clips; presence takes videos")
-    if "/" in options.what:
-        figures = _train_published(options)
-    elif options.output is None:
-        raise SettingsError("say where the result goes: -o FILE.safetensors, for clips a folder")
-    elif options.what == "clips":
-        figures = _make_clips(options, options.output)
-    else:
-        _check_file(options.output, options.places)
-        figures = _train_speech(options, options.output) if options.what == "speech" else _fit(options, options.output)
+    figures = _figures(options)
     print(
         json.dumps({"event": "result", **figures}) if options.json else f"{options.output or options.what}  {figures}"
     )
     return 0
+
+
+def _figures(options: TrainOptions) -> dict[str, float]:
+    """What is told at the end of a training for speech, or of the making of clips."""
+    if "/" in options.what:
+        return _train_published(options)
+    if options.output is None:
+        raise SettingsError("say where the result goes: -o FILE.safetensors, for clips a folder")
+    if options.what == "clips":
+        return _make_clips(options, options.output)
+    _check_file(options.output, options.places)
+    return _train_speech(options, options.output) if options.what == "speech" else _fit(options, options.output)
 
 
 def _check_file(output: Path, inputs: Sequence[Path]) -> None:

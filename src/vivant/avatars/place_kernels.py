@@ -14,6 +14,7 @@ HALF = np.float32(0.5)
 
 
 def _premultiply(picture: Bytes, layer: Floats) -> None:
+    """Bytes of a `picture` (N, 4), straight alpha, to a `layer` (N, 4) of 0..255, its colours times alpha."""
     for n in range(picture.shape[0]):
         alpha = np.float32(picture[n, 3])
         for c in range(3):
@@ -22,6 +23,7 @@ def _premultiply(picture: Bytes, layer: Floats) -> None:
 
 
 def _divide(layer: Floats, picture: Bytes) -> None:
+    """A `layer` (N, 4) of `premultiply` to bytes of a `picture` (N, 4), straight alpha."""
     most = np.float32(255)
     for n in range(layer.shape[0]):
         alpha = layer[n, 3]
@@ -32,6 +34,4 @@ def _divide(layer: Floats, picture: Bytes) -> None:
 
 
 premultiply = compiled(_premultiply)
-"""Bytes of a `picture` (N, 4), straight alpha, to a `layer` (N, 4) of 0..255 whose colours are multiplied by alpha."""
 divide = compiled(_divide)
-"""A `layer` (N, 4) of `premultiply` to bytes of a `picture` (N, 4), straight alpha."""

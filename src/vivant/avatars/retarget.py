@@ -114,7 +114,7 @@ def pose_head(source: Source, state: FaceState, limits: HeadLimits) -> HeadPose:
 
 
 def _limit_turn(rest: HeadPose, rotation: Floats, limits: HeadLimits) -> Floats:
-    """Bend large turns back softly; beyond them one picture has nothing left to show."""
+    """Bend large turns (3, 3) back softly; beyond them one picture has nothing left to show."""
     yaw, pitch, roll = angles_from_rotation(rotation)
     rest_yaw = angles_from_rotation(rest.rotation)[0]
     outward = limits.yaw if yaw * rest_yaw <= 0 else max(limits.yaw - abs(rest_yaw), 0.3 * limits.yaw)
@@ -144,7 +144,7 @@ def expression(model: FaceModel, source: Source, state: FaceState) -> Floats:
 
 
 def _temper(model: FaceModel, source: Source, curves: Floats, move: Floats) -> Floats:
-    """Take back what the portrait's mouth already wears: no double smile.
+    """Take back from `move` (478, 3) what the portrait's mouth already wears: no double smile.
 
     Only the mouth: what one picture seems to tell of brows and lids is mostly the shape of the person.
     """
@@ -155,7 +155,7 @@ def _temper(model: FaceModel, source: Source, curves: Floats, move: Floats) -> F
 
 
 def _fit_mouth(source: Source, move: Floats) -> Floats:
-    """Scale the motion around the lips to the portrait's mouth width."""
+    """Scale the motion (478, 3) around the lips to the portrait's mouth width."""
     across = source.mouth_ratio
     up = float(np.clip(np.sqrt(across), 0.85, 1.2))
     factors = 1.0 + source.lip_zone[:, None] * (np.array([across, up, 1.0], np.float32) - 1.0)
@@ -163,11 +163,12 @@ def _fit_mouth(source: Source, move: Floats) -> Floats:
 
 
 def _gap(shape: Floats) -> float:
+    """Mean distance of the lips in the middle of the mouth of `shape` (478, 3), in head centimetres."""
     return float(np.mean([shape[upper, 1] - shape[lower, 1] for upper, lower in LIP_PAIRS[2:7]]))
 
 
 def _limit_gap(source: Source, move: Floats) -> Floats:
-    """Let a very wide shout saturate: relief stretches one picture, and lips and chin have only so much of it."""
+    """Let `move` (478, 3) saturate in a shout: relief stretches one picture, and lips and chin have so much of it."""
     rest, gap = _gap(source.shape), _gap(source.shape + move)
     start = max(2.0, rest + 0.2)
     if gap <= start:
@@ -179,7 +180,7 @@ def _limit_gap(source: Source, move: Floats) -> Floats:
 
 
 def _close_lips(source: Source, state: FaceState, move: Floats) -> Floats:
-    """Bring the lips together where speech needs them closed, and never let them pass through each other.
+    """Bring the lips of `move` (478, 3) together where speech needs them closed, but never through each other.
 
     A portrait whose lips are apart in the picture keeps them so at rest. While the mouth works that distance is taken
     back, so that /p b m/ close. The lower lip gives more than the upper, and the skin around goes along.

@@ -73,6 +73,7 @@ def track_portrait(picture: Path, states: Sequence[FaceState], rate: float) -> T
 
 
 def _track(frames: Iterable[tuple[float, Bytes]], name: str) -> Track:
+    """Landmarks (T, 478, 3) and angles (T, 3) of timed `frames` (H, W, 3)."""
     neutral, weights = load_face_model().neutral[:MESH_COUNT], stable_weights()
     times, points, angles = [], [], []
     with FaceTracker(moving=True) as tracker:

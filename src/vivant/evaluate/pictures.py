@@ -19,13 +19,13 @@ BEST_PSNR = 100.0
 
 
 def psnr(one: Bytes, other: Bytes) -> float:
-    """Peak signal-to-noise ratio in dB over all pixels and channels; larger is better."""
+    """Peak signal-to-noise ratio in dB over all pixels and channels of (H, W, C); larger is better."""
     error = float(np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2))
     return BEST_PSNR if error == 0 else min(BEST_PSNR, 10.0 * float(np.log10(255.0**2 / error)))
 
 
 def ssim(one: Bytes, other: Bytes) -> float:
-    """Structural similarity -1..1 (Wang et al. 2004): Gaussian window of sigma 1.5, mean over the valid interior."""
+    """Structural similarity -1..1 of (H, W, C) (Wang et al. 2004): Gaussian window of sigma 1.5, mean inside."""
     a, b = one.astype(np.float64), other.astype(np.float64)
     mean_a, mean_b = _smooth(a), _smooth(b)
     spread_a, spread_b = _smooth(a * a) - mean_a**2, _smooth(b * b) - mean_b**2
@@ -37,11 +37,12 @@ def ssim(one: Bytes, other: Bytes) -> float:
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(H, W, C) to the same shape."""
     return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), np.float64)
 
 
 def face_crop(landmarks: Floats, shape: tuple[int, ...], room: float = 1.2) -> tuple[slice, slice]:
-    """Rows and columns of the square around the 468 points of `landmarks` (pixels), within a picture of `shape`."""
+    """Rows and columns of the square around the points `landmarks` (468, 2) or more, within a picture of `shape`."""
     points = landmarks[:MESH_COUNT, :2]
     low, high = points.min(0), points.max(0)
     half = room * float((high - low).max()) / 2

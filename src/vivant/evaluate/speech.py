@@ -139,12 +139,12 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def load_sound(path: Path) -> Floats:
-    """The whole sound of `path`, mono 16 kHz."""
+    """The whole sound (N,) of `path`, mono 16 kHz."""
     return np.concatenate([np.zeros(0, np.float32), *read_audio(path, RATE)])
 
 
 def states_of(sound: Floats, model: SpeechModel, settings: SpeechSettings = SpeechSettings()) -> list[FaceState]:
-    """What `model` makes of `sound` (n,)."""
+    """What `model` makes of `sound` (N,)."""
     return list(speak([sound], settings, open_mouth(model, None, settings)))
 
 
@@ -211,6 +211,7 @@ def _gap_rows(samples: Path, settings: EvaluateSettings) -> list[Row]:
 
 
 def _at(values: Doubles, rate: float) -> Callable[[Doubles], Doubles]:
+    """`values` (N,) of `rate` as a function of times (T,)."""
     return lambda times: np.interp(times, np.arange(len(values)) / rate, values)
 
 
@@ -251,6 +252,7 @@ def _live_rows(samples: Path, settings: EvaluateSettings) -> list[Row]:
     taken, begun = 0, 0.0
 
     def blocks() -> Iterator[Floats]:
+        """The sound in blocks (320,) as a microphone gives them."""
         nonlocal taken, begun
         for start in range(0, len(sound), 320):
             taken, begun = start + 320, time.perf_counter()
@@ -354,6 +356,6 @@ def _strips(samples: Path, settings: EvaluateSettings) -> list[Row]:
 
 
 def _spread(places: NDArray[np.int64], count: int = 3) -> list[int]:
-    """`count` of `places`, evenly spread; fewer where there are fewer."""
+    """`count` of `places` (N,), evenly spread; fewer where there are fewer."""
     chosen = np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(int)
     return [int(place) for place in places[chosen]]

@@ -207,7 +207,7 @@ def mfcc(samples: Floats | Doubles) -> Doubles:
 
 
 def triangles(bands: int, size: int) -> Doubles:
-    """(bands, size / 2 + 1) overlapping triangles, even on the mel scale, over the spectrum of `size` samples."""
+    """(B, S / 2 + 1) overlapping triangles, even on the mel scale, over the spectrum of S samples; B is `bands`."""
     mels = np.linspace(0, 2595 * np.log10(1 + RATE / 2 / 700), bands + 2)
     corners = np.floor((size + 1) * 700 * (10 ** (mels / 2595) - 1) / RATE)
     bins = np.arange(size // 2 + 1)

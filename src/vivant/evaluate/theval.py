@@ -55,14 +55,14 @@ def liveliness(points: Floats, angles: Doubles) -> Liveliness:
 
 
 def lip_dynamics(points: Floats) -> float:
-    """Mean over all 780 pairs of lip points of the standard deviation of their distance over time, in pixels."""
+    """Mean, over all 780 pairs of lip points of (T, 478, 3), of the standard deviation of their distance, in pixels."""
     lips = points[:, [*LIPS_OUTER, *LIPS_INNER], :2].astype(np.float64)
     pairs = combinations(range(lips.shape[1]), 2)
     return float(np.mean([np.linalg.norm(lips[:, a] - lips[:, b], axis=1).std() for a, b in pairs]))
 
 
 def brow_dynamics(points: Floats) -> float:
-    """Mean change from frame to frame of the distance of brow and eye, over the distance of the eyes; both sides."""
+    """Mean change per frame of brow to eye, over the distance of the eyes, in (T, 478, 3); both sides."""
     eyes = [points[:, list(eye), :2].mean(1) for eye in (EYE_RIGHT, EYE_LEFT)]
     brows = [points[:, list(brow), :2].mean(1) for brow in (BROW_RIGHT, BROW_LEFT)]
     apart = np.linalg.norm(eyes[0] - eyes[1], axis=1)
@@ -104,10 +104,12 @@ def lip_sync(points: Floats, loudness: Doubles, speech: Flags) -> float:
 
 
 def _eye_distance(points: Floats) -> Doubles:
+    """Pixels (T,) between the outer corners of the eyes of (T, 478, 3)."""
     right, left = (points[:, corner, :2] for corner in OUTER_EYE_CORNERS)
     return np.asarray(np.linalg.norm(left - right, axis=1), np.float64)
 
 
 def _scaled(values: NDArray[np.floating[Any]]) -> Doubles:
+    """`values` (T,) from 0 to 1."""
     low, high = values.min(), values.max()
     return np.asarray((values - low) / max(high - low, 1e-9), np.float64)

@@ -116,9 +116,11 @@ def timing(mouth: Mouths, segments: Sequence[Segment], rate: float) -> Timing:
     unit, usual = float(np.percentile(mouth.gap[spoken], 90)), float(np.median(mouth.width[spoken]))
 
     def near(one: Segment, reach: float) -> NDArray[np.bool_]:
+        """Which frames (T,) lie within `reach` seconds of a segment."""
         return (times >= one.start - reach) & (times <= one.end + reach)
 
     def share(kind: str, values: Doubles, limit: float, *, below: bool) -> Hits:
+        """How often `values` (T,) reach a limit in segments of a kind."""
         extreme = [(values[near(one, 1 / rate)]) for one in segments if one.kind == kind]
         hits = [(part.min() <= limit) if below else (part.max() >= limit) for part in extreme if len(part)]
         return _count(hits)
@@ -137,4 +139,5 @@ def timing(mouth: Mouths, segments: Sequence[Segment], rate: float) -> Timing:
 
 
 def _count(hits: Sequence[bool] | NDArray[np.bool_]) -> Hits:
+    """How many of `hits` (N,) are true."""
     return Hits(int(np.sum(hits)), len(hits))

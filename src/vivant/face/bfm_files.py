@@ -90,7 +90,7 @@ def read_basel_mesh(place: Path) -> BaselMesh:
 
 
 def build_basel_face(folder: BaselFolder) -> tuple[BaselFace, NDArray[np.int32]]:
-    """Face and triangles made from the original files, as Deep3DFaceRecon cuts them; raises WeightsError."""
+    """Face and triangles (T, 3) made from the original files, as Deep3DFaceRecon cuts them; raises WeightsError."""
     paths = {name: folder.path(name) for name in ORIGINALS}
     shape = _read_mat(paths[ORIGINAL], ("shapeMU", "shapePC", "shapeEV"))
     front, trim = _index(paths[FRONT], "idx"), _index(paths[TRIM], "trimIndex")
@@ -153,7 +153,7 @@ def _refuse(path: Path, name: str) -> bool:
 
 
 def _index(path: Path, name: str) -> Ints:
-    """The numbers `name` of a MATLAB file, which count from 1, as ours that count from 0."""
+    """The numbers `name` (N,) of a MATLAB file, which count from 1, as ours that count from 0."""
     numbers = _read_mat(path, (name,))[name].astype(np.int64).ravel() - 1
     if not numbers.size or numbers.min() < 0:
         raise WeightsError(f"{path}: its {name} does not count vertices from 1; get it again")
@@ -161,6 +161,7 @@ def _index(path: Path, name: str) -> Ints:
 
 
 def _triangles(path: Path) -> NDArray[np.int32]:
+    """The triangles (T, 3) of a MATLAB file."""
     triangles = _read_mat(path, ("tri",))["tri"]
     if triangles.ndim != 2 or triangles.shape[1] != 3 or len(triangles) > 3 * MOST_VERTICES:
         raise WeightsError(f"{path}: its tri is {triangles.shape}, no list of triangles; get it again")
@@ -168,7 +169,7 @@ def _triangles(path: Path) -> NDArray[np.int32]:
 
 
 def _expression_basis(path: Path, vertices: int) -> Floats:
-    """(64, 3 x vertices) micrometres: a count, a mean face that is not used, and as many modes, all 4 bytes each."""
+    """(64, 3 V) micrometres of V `vertices`: a count, an unused mean face, and as many modes, 4 bytes each."""
     count = int(np.fromfile(path, np.int32, 1)[0]) if path.stat().st_size >= 4 else 0
     expected = 4 + 12 * vertices * (count + 1)
     if not EXPRESSIONS <= count <= 1000 or path.stat().st_size != expected:
@@ -178,6 +179,7 @@ def _expression_basis(path: Path, vertices: int) -> Floats:
 
 
 def _sigmas(path: Path) -> NDArray[np.float64]:
+    """The standard deviations (64,) of the expressions."""
     try:
         if path.stat().st_size > MAX_TABLE_BYTES:
             raise ValueError("too large")
@@ -190,7 +192,7 @@ def _sigmas(path: Path) -> NDArray[np.float64]:
 
 
 def _numbers(path: Path, count: int | None = None) -> Ints:
-    """Whole numbers of an .npy file, flat."""
+    """Whole numbers (N,) of an .npy file, flat."""
     array = _read_npy(path)
     if array.dtype.kind not in "iu" or (count is not None and array.size != count):
         raise WeightsError(f"{path}: not a list of {count or ''} vertex or triangle numbers; get it again")
@@ -198,6 +200,7 @@ def _numbers(path: Path, count: int | None = None) -> Ints:
 
 
 def _colours(folder: BaselFolder, mean: Floats) -> Floats:
+    """The colours (V, 3) of a code image, of the folder or of the `mean` face (V, 3)."""
     if CODE not in folder.paths:
         return coordinate_colours(mean)
     colours = _read_npy(folder.paths[CODE])

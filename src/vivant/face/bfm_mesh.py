@@ -64,13 +64,13 @@ class BaselMesh:
         return self.face.keypoints + 1
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything by name, to be stored; `mesh_from_arrays` is the way back."""
+        """Everything by name, `mean` (V, 3) and so on, to be stored; `mesh_from_arrays` is the way back."""
         own = {name: getattr(self, name) for name in ("colours", "triangles", "eyes", "landmarks")}
         return own | {name: getattr(self.face, name) for name in ("mean", "identity", "expression", "keypoints")}
 
 
 def mesh_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> BaselMesh:
-    """The mesh whose `arrays` these are; raises WeightsError where one is missing or of another form."""
+    """The mesh whose `arrays`, `mean` (V, 3) and so on, these are; raises WeightsError where one is amiss."""
     try:
         numbers = {name: arrays[name].astype(np.float32) for name in ("mean", "identity", "expression", "colours")}
         indices = {name: arrays[name].astype(np.int64) for name in ("keypoints", "eyes", "landmarks")}

@@ -34,7 +34,7 @@ class _Eye:
 
 
 def blink_curve(frames: int) -> Floats:
-    """How far the eyes are closed (frames,) in each frame of a blink: 0 at its start, up to 1, and back."""
+    """How far the eyes are closed (T,) in each of the `frames` of a blink: 0 at its start, up to 1, and back."""
     k = np.arange(frames)
     return np.asarray(4 * k / frames - 4 * k**2 / frames**2, np.float32)
 
@@ -58,7 +58,7 @@ def close_eyes(code: Floats, right: float, left: float) -> Floats:
 
 
 def _find_eyes(face: Flags) -> tuple[tuple[slice, slice], tuple[_Eye | None, _Eye | None], Flags] | None:
-    """Box of both eyes, each of them within it, and what is face there; None where no hole is found."""
+    """Box of both eyes of `face` (H, W), each of them in it, and what is face there; None where no hole is found."""
     rows, columns = face.shape
     border, reach = max(1, round(BORDER * rows / WHOLE)), LID * rows / WHOLE
     top = rows // 4
@@ -82,14 +82,14 @@ def _find_eyes(face: Flags) -> tuple[tuple[slice, slice], tuple[_Eye | None, _Ey
 
 
 def _near(flags: Flags, reach: float) -> Flags:
-    """Where a set flag is at most `reach` pixels away."""
+    """Where (h, w) a set flag is at most `reach` pixels away."""
     from scipy.ndimage import distance_transform_edt
 
     return np.asarray(distance_transform_edt(~flags) <= reach)
 
 
 def _lids(area: Flags, closing: float) -> Flags:
-    """The part of an eye's `area` that its lids cover: from its edges to its middle, column by column."""
+    """The part of an eye's `area` (h, w) that its lids cover: from its edges to its middle, column by column."""
     rows = np.arange(len(area))[:, None]
     count = np.maximum(area.sum(0), 1)
     middle = (rows * area).sum(0) / count
@@ -100,7 +100,7 @@ def _lids(area: Flags, closing: float) -> Flags:
 
 
 def _painted(code: Floats, box: tuple[slice, slice], lids: Flags, skin: Flags) -> Floats:
-    """`code` with `lids` in the colour of the nearest pixel of `skin` in the box."""
+    """`code` (3, H, W) with `lids` in the colour of the nearest pixel of `skin` in the box."""
     from scipy.ndimage import distance_transform_edt
 
     if not skin.any():

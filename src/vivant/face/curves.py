@@ -119,6 +119,7 @@ def _packaged_fit() -> CurveFit:
 
 
 def _measures(model: FaceModel) -> NDArray[np.float64]:
+    """The measures of a displacement, as (M, 468 * 3)."""
     mirrored = [(tuple(int(model.mirror[i]) for i in points), axis, weight) for points, axis, weight in SIDED]
     measures = [*SIDED, *mirrored, *MIDDLE]
     matrix = np.zeros((len(measures), MESH_COUNT, 3))

@@ -76,7 +76,7 @@ class FaceFit:
 
 
 def fit_picture(landmarks: Floats, size: float, mesh: BaselMesh, settings: FitSettings = PICTURE) -> FaceFit:
-    """Fit one picture's `landmarks` (>= 468, >= 2), pixels of a square picture of `size`; 0.1 s on one core.
+    """Fit one picture's `landmarks` (468, 2) or more, pixels of a square picture of `size`; 0.1 s on one core.
 
     Raises FaceNotFoundError where a landmark is not finite.
     """
@@ -84,7 +84,7 @@ def fit_picture(landmarks: Floats, size: float, mesh: BaselMesh, settings: FitSe
 
 
 def fit_video(landmarks: Floats, size: float, mesh: BaselMesh, settings: FitSettings = VIDEO) -> FaceFit:
-    """Fit a video's `landmarks` (T, >= 468, >= 2) with one identity; see `fit_picture`."""
+    """Fit a video's `landmarks` (T, 468, 2) or more with one identity; see `fit_picture`."""
     return _fit(landmarks, size, mesh, settings)
 
 
@@ -101,7 +101,7 @@ class _Parameter:
         self.first, self.second = np.zeros_like(self.value), np.zeros_like(self.value)
 
     def move(self, gradient: Floats) -> None:
-        """One step against `gradient`."""
+        """One step against `gradient` (T, K)."""
         self.steps += 1
         self.first += (1 - DECAY) * (gradient - self.first)
         self.second *= DECAY_SQUARE
@@ -131,6 +131,7 @@ class _Problem:
 
 
 def _fit(landmarks: Floats, size: float, mesh: BaselMesh, settings: FitSettings) -> FaceFit:
+    """Fit `landmarks` (T, 468, 2) or more with one identity."""
     problem = _problem(landmarks, size, mesh, settings)
     count = len(problem.target)
     identity, expression = _zeros(1, problem.identity.shape[1]), _zeros(count, problem.expression.shape[1])
@@ -156,6 +157,7 @@ def _zeros(*shape: int) -> _Parameter:
 
 
 def _problem(landmarks: Floats, size: float, mesh: BaselMesh, settings: FitSettings) -> _Problem:
+    """What is fitted: the landmarks (T, 468, 2) or more that the face has, in its camera's pixels, with weights."""
     there = mesh.landmarks >= 0
     points = np.asarray(landmarks[:, :MESH_COUNT, :2], np.float32)[:, there]
     if not len(points) or not np.isfinite(points).all():
@@ -173,7 +175,7 @@ def _problem(landmarks: Floats, size: float, mesh: BaselMesh, settings: FitSetti
 
 
 def _slopes(problem: _Problem, values: tuple[Floats, Floats, Floats, Floats], shaped: bool) -> list[Floats]:
-    """Gradients of the landmarks' error in identity, expression, Euler angles and translation.
+    """Gradients (1 or T, K) of the landmarks' error in identity, expression, Euler angles and translation.
 
     Where not `shaped` the first two are left at zero: they are not wanted.
     """
@@ -222,7 +224,7 @@ def _project_back(
     by_rotation: Floats,
     by_place: Floats,
 ) -> None:
-    """Project each point, compare it with its landmark, and send the weighted difference back."""
+    """Project each point (1 or P, 3 K), compare it with its landmark, and send the weighted difference back."""
     focal, centre, distance = np.float32(FOCAL), np.float32(CENTRE), np.float32(DISTANCE)
     for frame in range(target.shape[0]):
         shape = shapes[min(frame, shapes.shape[0] - 1)]
@@ -257,17 +259,18 @@ def _by_angle(by_rotation: Floats, rotation: Floats, euler: Floats) -> Floats:
 
 
 def _pull(values: Floats, factor: float) -> Floats:
-    """Gradient of `factor` times the mean square."""
+    """Gradient (T, K) of `factor` times the mean square."""
     return np.float32(2 * factor / values.size) * values
 
 
 def _unevenness(values: Floats, factor: float) -> Floats:
-    """Gradient of `factor` times the mean square of x_t - (x_t-1 + x_t+1) / 2, the ends repeated."""
+    """Gradient (T, K) of `factor` times the mean square of x_t - (x_t-1 + x_t+1) / 2, the ends repeated."""
     if not factor or len(values) < 2:
         return np.zeros_like(values)
     return np.float32(2 * factor / values.size) * _bend(_bend(values))  # the matrix of `_bend` is symmetric
 
 
 def _bend(values: Floats) -> Floats:
+    """How far (T, K) each value is from the mean of its neighbours."""
     padded = np.concatenate([values[:1], values, values[-1:]])
     return np.asarray(values - (padded[:-2] + padded[2:]) / 2, np.float32)

@@ -151,6 +151,7 @@ def gaze_rotations(curves: Floats) -> tuple[Floats, Floats]:
 
 
 def _gaze(curves: Floats, side: str, outward: float) -> Floats:
+    """The rotation (3, 3) of an eye by `curves` (52,)."""
     part = {way: float(curves[INDEX[f"eyeLook{way}{side}"]]) for way in ("In", "Out", "Up", "Down")}
     yaw, pitch = outward * (part["Out"] - part["In"]), part["Up"] - part["Down"]
     return rotation_from_angles(yaw * GAZE_RANGE, pitch * GAZE_RANGE, 0.0)
@@ -179,6 +180,7 @@ def read_ict_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _read_array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """One array of the archive, of the shape (M, ...) that `ARRAYS` gives; a few more expressions are cut off."""
     kind, shape = ARRAYS[name]
     layout: Any = np.lib.format  # without types
     if f"{name}.npy" not in archive.namelist():

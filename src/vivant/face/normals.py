@@ -30,6 +30,7 @@ def _kernel() -> Any:
 
 
 def _normals(points: Floats, triangles: Ints, out: Floats) -> None:
+    """Unit normals of `points` (V, 3) with `triangles` (T, 3), into `out` (V, 3) of zeros."""
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]

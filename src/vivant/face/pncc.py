@@ -96,6 +96,7 @@ SLACK = np.float32(-1e-5)
 
 
 def _draw(vertices: Floats, triangles: Ints, colours: Floats, out: Floats, nearness: Floats) -> None:
+    """The `triangles` (T, 3) of `vertices` (V, 3) with `colours` (V, 3), into `out` (3, S, S) and `nearness` (S, S)."""
     size = nearness.shape[0]
     half, last = np.float32(0.5 * size), size - 1
     seen = np.empty_like(vertices)  # column, row, nearness

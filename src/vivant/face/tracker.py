@@ -87,6 +87,7 @@ class FaceTracker:
         self._tracking = False
 
     def _find(self, picture: Bytes, time: float) -> tuple[FaceLandmarks, ...]:
+        """The faces in `picture` (H, W, 3)."""
         height, width = picture.shape[:2]
         scale = np.array([width, height, width], np.float32)
         if not self._has_scores:
@@ -99,6 +100,7 @@ class FaceTracker:
         )
 
     def _run_task(self, picture: Bytes, time: float) -> Any:
+        """What MediaPipe's task says of `picture` (H, W, 3)."""
         import mediapipe
 
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)
@@ -142,6 +144,7 @@ def _open_task(model_file: Path, moving: bool, faces: int) -> Any:
 
 
 def _points(landmarks: Any) -> Floats:
+    """Landmarks as (478, 3)."""
     points = np.array([(point.x, point.y, point.z) for point in landmarks], np.float32)
     if len(points) != COUNT:
         raise VivantError(f"the face model gives {len(points)} landmarks instead of {COUNT}; use one with irises")
@@ -149,6 +152,7 @@ def _points(landmarks: Any) -> Floats:
 
 
 def _scores(categories: Any) -> Floats:
+    """Scores as (52,)."""
     scores = np.zeros(len(INDEX), np.float32)
     for category in categories:
         if category.category_name in INDEX:

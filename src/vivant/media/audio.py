@@ -102,9 +102,11 @@ class AudioReader:
         return tuple(self._notes)
 
     def __iter__(self) -> Iterator[Floats]:
+        """Chunks (N,), or (N, 2) of stereo."""
         return self
 
     def __next__(self) -> Floats:
+        """The next chunk (N,), or (N, 2) of stereo."""
         return next(self._chunks)
 
     def close(self) -> None:
@@ -112,7 +114,7 @@ class AudioReader:
         self._chunks.close()
 
     def _cut(self) -> Generator[Floats]:
-        """Chunks of exactly one second, down to the asked-for length."""
+        """Chunks (N,) or (N, 2) of exactly one second, down to the asked-for length."""
         request, path = self._request, self._path
         most = round((request.seconds or self._limits.max_seconds) * request.rate)
         waiting: list[Floats] = []
@@ -137,9 +139,11 @@ class AudioReader:
             yield self._shaped(np.concatenate(waiting))
 
     def _shaped(self, chunk: Floats) -> Floats:
+        """(N, 1) as (N,); (N, 2) as it is."""
         return chunk[:, 0] if self._request.channels == 1 else chunk
 
     def _resampled(self) -> Iterator[Floats]:
+        """Blocks (N, C) at the asked-for rate."""
         layout = "mono" if self._request.channels == 1 else "stereo"
         resampler = av.AudioResampler(format="flt", layout=layout, rate=self._request.rate)
         source_rate = 0
@@ -154,7 +158,7 @@ class AudioReader:
             yield from (_interleaved(f, self._request.channels) for f in resampler.resample(None))
 
     def _aligned(self) -> Iterator[tuple[int, Floats]]:
-        """(rate, block) without gaps or overlaps from the start on; silence stands where there is no sound."""
+        """(rate, block (N, C)) without gaps or overlaps from the start on; silence stands where there is no sound."""
         with open_media(self._path, self._limits) as container:
             stream = _stream(self._path, container, self._limits)
             origin = zero_time(container) + Fraction(self._request.start)
@@ -214,6 +218,7 @@ class AudioReader:
         return np.asarray(samples @ _mix(names, self._request.channels), np.float32)
 
     def _numbers(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """`stored` (N, C) without what is no number."""
         if not np.isfinite(stored).all():
             stored = np.nan_to_num(stored, nan=0.0, posinf=0.0, neginf=0.0)
             note = "samples that were no numbers (NaN, infinity) were replaced by silence"
@@ -223,7 +228,7 @@ class AudioReader:
 
 
 def _mix(names: list[str], channels: int) -> Floats:
-    """(len(names), channels) weights. FFmpeg's own mix to mono is 3 dB louder than the mean; this one is not."""
+    """(S, C) weights of S `names`. FFmpeg's own mix to mono is 3 dB louder than the mean; this one is not."""
     if channels == 1:
         left_right = _mix(names, 2)
         return np.asarray(left_right.mean(axis=1, keepdims=True), np.float32)
@@ -241,10 +246,12 @@ def _mix(names: list[str], channels: int) -> Floats:
 
 
 def _interleaved(frame: av.AudioFrame, channels: int) -> Floats:
+    """The samples (N, C) of a packed frame."""
     return np.asarray(frame.to_ndarray(), np.float32).reshape(-1, channels)
 
 
 def _silence(count: int, rate: int, like: Floats) -> Iterator[Floats]:
+    """`count` zeros in blocks (N, C) of up to a second."""
     for first in range(0, count, rate):
         yield np.zeros((min(rate, count - first), like.shape[1]), np.float32)
 

@@ -100,7 +100,7 @@ class Browser:
         return True
 
     def newer(self, after: int) -> tuple[int, Bytes] | None:
-        """Number and pixels of the newest picture once it is newer than `after`; None if none comes for a while."""
+        """Number and pixels (H, W, 3) of the newest picture once newer than `after`; None if none comes for a while."""
         with self._changed:
             self._changed.wait_for(lambda: self._number > after or self._closing, HOLD_SECONDS)
             if self._picture is None or self._number <= after or self._closing:

@@ -98,7 +98,7 @@ class ContainerSink:
             raise
 
     def add(self, pixels: Bytes) -> None:
-        """Encode one (h, w, 3 or 4) frame and the sound that goes with it."""
+        """Encode one (H, W, 3 or 4) frame and the sound that goes with it."""
         frame = self._frame_of(pixels)
         frame.pts, frame.time_base = self._count, 1 / self._film.rate
         self._container.mux(self._stream.encode(frame))
@@ -187,7 +187,7 @@ class FrameMaker:
         self._reformatter = VideoReformatter()
 
     def __call__(self, pixels: Bytes) -> av.VideoFrame:
-        """(h, w, 3 or 4) sRGB to a frame; odd sizes of halved colour are made even by repeating the edge."""
+        """(H, W, 3 or 4) sRGB to a frame; odd sizes of halved colour are made even by repeating the edge."""
         if pixels.shape[2] == 4 and not self._alpha and self._format == "bgra":
             pixels = pixels[..., :3]
         odd = pixels.shape[0] % 2, pixels.shape[1] % 2

@@ -39,7 +39,7 @@ class GifSink:
         self._stream = stream
 
     def add(self, pixels: Bytes) -> None:
-        """Take one (h, w, 3 or 4) frame."""
+        """Take one (H, W, 3 or 4) frame."""
         frame = self._frame_of(pixels)
         frame.pts, frame.time_base = self._count, 1 / self._film.rate
         self._count += 1

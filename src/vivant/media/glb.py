@@ -46,12 +46,13 @@ def write_glb(path: Path, vertices: Floats, triangles: Ints, colours: Bytes, com
 
 
 def _linear(colours: Bytes) -> Floats:
-    """Colours as glTF wants those of vertices: linear light, 0..1 (IEC 61966-2-1)."""
+    """Colours (V, 3) as glTF wants those of vertices: linear light, 0..1 (IEC 61966-2-1)."""
     level = colours.astype(np.float32) / 255
     return np.asarray(np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4), np.float32)
 
 
 def _head(vertices: Floats, triangles: int, sizes: list[int], comment: str) -> dict[str, Any]:
+    """The description of a file with `vertices` (V, 3)."""
     count, starts = len(vertices), np.cumsum([0, *sizes[:-1]]).tolist()
     targets = (ATTRIBUTES, ATTRIBUTES, INDICES)
     return {

@@ -99,6 +99,7 @@ def _read(path: Path, source: Path | bytes, limits: Limits) -> Picture:
 
 
 def _decode(path: Path, source: Path | bytes, limits: Limits, notes: list[str]) -> Bytes:
+    """Upright sRGB (H, W, 4), straight alpha."""
     image = _open_heif(path, source, limits) if isinstance(source, bytes) else _open(path, source, limits)
     if getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "PNG", "WEBP", "AVIF"):
         notes.append("animated picture: the first frame is used")
@@ -165,6 +166,7 @@ def _to_rgba(image: Image, notes: list[str]) -> Bytes:
 
 
 def _strip_to_rgba(strip: Image, convert: _Transform | None) -> Bytes:
+    """(H, W, 4) in sRGB of a strip of the picture."""
     strip = _eight_bits(strip)
     rgba = np.array(strip.convert("RGBA"))
     if convert is not None:
@@ -196,6 +198,7 @@ class _Transform:
         self._cms = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
 
     def __call__(self, image: Image) -> Bytes:
+        """sRGB (H, W, 3) of `image`."""
         converted = self._cms.apply(image if image.mode == self._mode else image.convert(self._mode))
         return np.asarray(converted)
 
@@ -217,7 +220,7 @@ def _profile_transform(image: Image, notes: list[str]) -> _Transform | None:
 
 
 def _upright(pixels: Bytes, orientation: int) -> Bytes:
-    """Apply EXIF orientation 1..8; anything else counts as 1."""
+    """Apply EXIF orientation 1..8 to (H, W, 4); anything else counts as 1."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):
@@ -228,7 +231,7 @@ def _upright(pixels: Bytes, orientation: int) -> Bytes:
 
 
 def _fill_hidden(pixels: Bytes) -> None:
-    """Give fully transparent pixels the colour of their surroundings, in place.
+    """Give fully transparent pixels of (H, W, 4) the colour of their surroundings, in place.
 
     Whatever colour a file hides there would come out at every edge as soon as the picture is scaled.
     """

@@ -41,6 +41,7 @@ class Recorder:
             self._picture = None
 
     def _stand(self, picture: Bytes, until: float) -> None:
+        """Write `picture` (H, W, 3 or 4) as often as is due `until` then."""
         frames = round(until * self.rate)
         if frames - self._due > LONGEST_GAP * self.rate and self._started is not None:
             lost = frames - self._due - 1

@@ -228,6 +228,7 @@ class _Turn:
         self.degrees = round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
 
     def __call__(self, pixels: Bytes) -> Bytes:
+        """(H, W, C) turned upright."""
         if self.sideways:
             pixels = pixels.transpose(1, 0, 2)
         if self._flip_y:
@@ -292,6 +293,7 @@ def _seek(container: InputContainer, stream: VideoStream, seconds: float) -> Non
 
 
 def _to_rgb(frame: av.VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> Bytes:
+    """(H, W, 3) sRGB of a decoded frame, over white where it has alpha."""
     matrix = None  # as the stream says
     if frame.colorspace == _UNSPECIFIED_COLORSPACE and frame.height >= _HIGH_DEFINITION:
         matrix = Colorspace.ITU709  # the customary guess for high definition; FFmpeg's own is always BT.601
@@ -344,4 +346,5 @@ def _webp_info(path: Path, limits: Limits) -> VideoInfo:
 
 
 def _same(pixels: Bytes) -> Bytes:
+    """(H, W, 3) as it is."""
     return pixels

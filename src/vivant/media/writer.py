@@ -167,6 +167,7 @@ class _FolderSink:
     count: int = 0
 
     def add(self, pixels: Bytes) -> None:
+        """Write one (H, W, 3 or 4) frame."""
         from PIL import Image
         from PIL.PngImagePlugin import PngInfo
 

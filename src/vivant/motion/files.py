@@ -215,6 +215,7 @@ def _read_json(path: Path) -> Motion:
 
 
 def _frames_array(name: str, frames: list[Any]) -> Floats:
+    """One field (T, ...) of all frames of a JSON file."""
     try:
         with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused as such
             return np.array([frame[name] for frame in frames], np.float32)
@@ -281,7 +282,7 @@ def _read_csv(path: Path) -> Motion:
 
 
 def _column(rows: list[dict[str, str]], name: str | None) -> Floats:
-    """One column; zeros where the file has none (older versions of the app have no tongueOut and no eyes)."""
+    """One column (T,); zeros where the file has none (older versions of the app have no tongueOut and no eyes)."""
     if name is None:
         return np.zeros(len(rows), np.float32)
     try:

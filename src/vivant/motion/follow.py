@@ -137,7 +137,7 @@ def _track(tracker: FaceTracker, frame: VideoFrame, square: Square | None) -> Fa
 
 
 def _look(searcher: FaceTracker, picture: Bytes, before: FaceLandmarks | None) -> tuple[FaceLandmarks, ...]:
-    """The faces around the place where a small one was seen `before`, else those of the whole picture."""
+    """The faces of `picture` (H, W, 3) around the place where a small one was seen `before`, else all of them."""
     if before is not None:
         near = Square.around(before, NEAR_SIDE)
         faces = tuple(near.place(face) for face in searcher.find(near.cut(picture)))
@@ -147,7 +147,7 @@ def _look(searcher: FaceTracker, picture: Bytes, before: FaceLandmarks | None) -
 
 
 def find_in_tiles(searcher: FaceTracker, picture: Bytes) -> tuple[FaceLandmarks, ...]:
-    """The faces of `picture` that are too small to be seen in the whole, by overlapping tiles, large ones first."""
+    """The faces of `picture` (H, W, 3) that are too small in the whole, by overlapping tiles, large ones first."""
     height, width = picture.shape[:2]
     for share in TILE_SIDES:
         side = round(share * min(height, width))
@@ -175,6 +175,7 @@ def _distinct(faces: Iterable[FaceLandmarks]) -> tuple[FaceLandmarks, ...]:
 
 
 def _centre(face: FaceLandmarks) -> NDArray[np.float64]:
+    """The middle (2,) of a face."""
     x0, y0, x1, y1 = face.box
     return np.array([(x0 + x1) / 2, (y0 + y1) / 2])
 
@@ -216,5 +217,5 @@ def _same(faces: tuple[FaceLandmarks, ...], before: FaceLandmarks) -> FaceLandma
 
 
 def _needs_square(face: FaceLandmarks, faces: tuple[FaceLandmarks, ...], picture: Bytes) -> bool:
-    """The tracker alone keeps a lone large face; beside others or when small it must not see the whole picture."""
+    """The tracker keeps a lone large face; beside others or when small it must not see all of (H, W, 3)."""
     return len(faces) > 1 or _size(face) < 0.15 * max(picture.shape[:2])

@@ -149,6 +149,7 @@ class Drift:
     """Slow random motion from zero with nearly a 1/f spectrum and given standard deviations (N,) in the long run."""
 
     def __init__(self, deviations: Doubles, step: float, draw: np.random.Generator) -> None:
+        """Walks of so many numbers, of `deviations` (N,)."""
         self._draw = draw
         self._keep = np.exp(-step / np.array(DRIFT_SECONDS))[:, None]
         self._kick = np.sqrt(1 - self._keep**2) * deviations / np.sqrt(len(DRIFT_SECONDS))

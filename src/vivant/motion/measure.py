@@ -134,10 +134,12 @@ def _canonical(shape: Floats) -> Floats:
 
 
 def _shape(points: Floats, neutral: Floats) -> Floats:
+    """The mesh (468, 3) in head centimetres of `points` (478, 3), fitted to `neutral`."""
     return fit_head_pose(points, neutral, stable_weights()).head_from_picture(points[:MESH_COUNT])
 
 
 def _openness(points: Floats, eye: tuple[int, ...]) -> float:
+    """How far an eye of `points` (478, 3) is open, in its widths."""
     width = float(np.linalg.norm(points[eye[0], :2] - points[eye[8], :2]))
     return float(np.linalg.norm(points[eye[4], :2] - points[eye[12], :2])) / max(width, 1e-6)
 
@@ -158,6 +160,7 @@ def _raw_gaze(points: Floats, shape: Floats) -> Floats:
 
 
 def _curves(face: FaceLandmarks, neutral: DriverNeutral, dense: Floats) -> Floats:
+    """Curves (52,), by the tracker's scores, or by the displacement `dense` (468, 3) where it has none."""
     if face.scores is None:
         return curves_from_displacement(dense)
     if neutral.scores is None:
@@ -176,7 +179,7 @@ def set_looks(curves: Floats, gaze: Floats) -> None:
 
 
 def _translation(pose: HeadPose, neutral: DriverNeutral) -> Floats:
-    """Displacement in the driver's own inter-ocular distances; a larger face is nearer, by scaled orthography."""
+    """Displacement (3,) in the driver's own inter-ocular distances; a larger face is nearer, by scaled orthography."""
     right, left = neutral.shape[list(OUTER_EYE_CORNERS)]
     unit = neutral.pose.scale * float(np.linalg.norm(left - right))
     aside = (pose.translation[:2] - neutral.pose.translation[:2]) / unit

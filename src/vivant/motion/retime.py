@@ -78,11 +78,12 @@ def blend_states(first: FaceState, second: FaceState, share: float) -> FaceState
 
 
 def _mix(first: Floats, second: Floats, share: float) -> Floats:
+    """(...): `share` of the way from `first` to `second`."""
     return np.asarray(first + np.float32(share) * (second - first), np.float32)
 
 
 def _mix_dense(first: Floats | None, second: Floats | None, share: float) -> Floats | None:
-    """Where only one side knows the mesh, the nearer side decides; half a mesh would be a jump towards neutral."""
+    """Where only one side knows the mesh (468, 3), the nearer decides; half a mesh would be a jump towards neutral."""
     if first is None or second is None:
         return first if share < 0.5 else second
     return _mix(first, second, share)

@@ -20,6 +20,7 @@ def _zeros(*shape: int) -> Floats:
 
 
 def _identity() -> Floats:
+    """No rotation: (3, 3)."""
     return np.eye(3, dtype=np.float32)
 
 

@@ -25,7 +25,7 @@ class ConvBlock(nn.Module):
         return F.leaky_relu(self.normed(x), self.leak)
 
     def normed(self, x: Tensor) -> Tensor:
-        """What comes before the non-linearity."""
+        """What comes before the non-linearity: (B, C, T) to (B, O, T)."""
         result: Tensor = self.norm(self.conv(x))
         return result
 
@@ -37,7 +37,7 @@ class ResidualBlock(ConvBlock):
         super().__init__(width, width, leak=leak)
 
     def normed(self, x: Tensor) -> Tensor:
-        """What comes before the non-linearity."""
+        """What comes before the non-linearity: (B, C, T) to the same shape."""
         return super().normed(x) + x
 
 

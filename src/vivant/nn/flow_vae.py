@@ -236,7 +236,7 @@ def fold(network: nn.Module) -> None:
 
 
 def divergence(result: Reconstruction) -> Tensor:
-    """Mean over the unmasked latent numbers of log posterior - log prior at the drawn latent; the flow keeps volume."""
+    """Mean over unmasked latent numbers (B, S, Z) of log posterior - log prior at the drawn; the flow keeps volume."""
     drawn = (result.latent - result.mean) / result.log_scale.exp()
     posterior = -0.5 * (drawn**2 + math.log(2 * math.pi)) - result.log_scale
     prior = -0.5 * (result.prior_latent**2 + math.log(2 * math.pi))

@@ -53,7 +53,7 @@ def scale(x: Tensor, factor: Array, offset: Array, leak: float, out: Tensor) -> 
 
 
 def _quick(x: Tensor, gain: Tensor) -> bool:
-    """Whether `x` is one picture on the CPU, its channels together, without a gradient."""
+    """Whether `x` is one picture (1, C, H, W) on the CPU, its channels together, without a gradient."""
     if torch.is_grad_enabled() and (x.requires_grad or gain.requires_grad):
         return False
     suits = x.device.type == "cpu" and x.dtype == gain.dtype == torch.float32
@@ -61,6 +61,7 @@ def _quick(x: Tensor, gain: Tensor) -> bool:
 
 
 def _plain(x: Tensor, groups: int, gain: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    """(N, C, H, W) to the same shape, by PyTorch; `gain` and `shift` are (C,), or (N or 1, C)."""
     if gain.dim() == 1 or len(gain) == 1:
         return F.group_norm(x.contiguous(), groups, gain.reshape(-1), shift.reshape(-1), epsilon)
     normed = F.group_norm(x.contiguous(), groups, eps=epsilon)
@@ -68,6 +69,7 @@ def _plain(x: Tensor, groups: int, gain: Tensor, shift: Tensor, epsilon: float) 
 
 
 def _leaky(x: Tensor, leak: float) -> Tensor:
+    """`x` (N, C, H, W) through leaky ReLU, in place."""
     if leak == 1:
         return x
     return F.leaky_relu_(x, leak) if leak else F.relu_(x)

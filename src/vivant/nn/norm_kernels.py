@@ -26,6 +26,10 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def _sums(rows: Floats, about: Floats, sums: Doubles, squares: Doubles) -> None:
+    """Add sum and sum of squares of each column of `rows` (P, C), less `about` (C,), to `sums` and `squares` (C,).
+
+    The squares lose no digits if `about` is somewhere near the column's numbers.
+    """
     count, channels = rows.shape
     one, two = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
     for start in range(0, count, TOGETHER):
@@ -41,6 +45,7 @@ def _sums(rows: Floats, about: Floats, sums: Doubles, squares: Doubles) -> None:
 
 
 def _scale(rows: Floats, scale: Floats, offset: Floats, leak: Any, out: Floats) -> None:
+    """`rows` (P, C) times `scale` plus `offset` (C,), then leaky ReLU of slope `leak` in 0..1, to `out` elsewhere."""
     for row in range(rows.shape[0]):
         for c in range(rows.shape[1]):
             value = rows[row, c] * scale[c] + offset[c]
@@ -48,6 +53,7 @@ def _scale(rows: Floats, scale: Floats, offset: Floats, leak: Any, out: Floats) 
 
 
 def _scale_here(rows: Floats, scale: Floats, offset: Floats, leak: Any) -> None:
+    """The same in place; a loop that may write where it still has to read would go number by number."""
     for row in range(rows.shape[0]):
         for c in range(rows.shape[1]):
             value = rows[row, c] * scale[c] + offset[c]
@@ -55,11 +61,5 @@ def _scale_here(rows: Floats, scale: Floats, offset: Floats, leak: Any) -> None:
 
 
 sums = compiled(_sums)
-"""Add the sum and the sum of squares of each column of `rows` (P, C), less `about` (C,), to `sums` and `squares` (C,).
-
-The squares lose no digits if `about` is somewhere near the column's numbers.
-"""
 scale = compiled(_scale)
-"""`rows` (P, C) times `scale` plus `offset` (C,), then leaky ReLU of slope `leak` in 0..1, to `out` elsewhere."""
 scale_here = compiled(_scale_here)
-"""The same in place; a loop that may write where it still has to read would go number by number."""

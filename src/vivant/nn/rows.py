@@ -29,7 +29,7 @@ def rows_of(x: Tensor) -> Array:
 
 
 def cores_for(rows: Array) -> int:
-    """How many cores should share `rows`: those that PyTorch uses, one for few numbers."""
+    """How many cores should share `rows` (P, C): those that PyTorch uses, one for few numbers."""
     return 1 if rows.size < SMALL else torch.get_num_threads()
 
 
@@ -43,7 +43,7 @@ def together(tasks: Iterable[Callable[[], None]]) -> None:
 
 
 def shares(rows: Array, count: int) -> list[Array]:
-    """`rows` in `count` parts of nearly the same size."""
+    """`rows` (P, C) in `count` parts of nearly the same size."""
     return np.array_split(rows, count)
 
 

@@ -70,12 +70,13 @@ class SeparableConv:
         return Feature(picture, mean, variance, ends[:, 0].min(0), ends[:, 1].max(0))
 
     def _room(self, channels: int, rows: int, columns: int) -> Tensor:
+        """(1, C, H, W) that is lent until the next picture."""
         if self._kept is None or self._kept.shape[1:] != (channels, rows, columns):
             self._kept = torch.empty(1, channels, rows, columns, memory_format=torch.channels_last)
         return self._kept
 
     def _work(self, bands: _Bands, first: int, last: int, sums: Array, ends: Array) -> None:
-        """The units `first` to `last` of the result, and what is in them."""
+        """The units `first` to `last` of the result; `sums` (2, C) and `ends` (2, C) of what is in them."""
         from vivant.nn import separable_kernels as kernels
         from vivant.nn import split_kernels
 

@@ -12,6 +12,7 @@ from vivant.nn.norm_kernels import Floats, compiled
 
 
 def _fill(source: Floats, top: int, scale: Floats, offset: Floats, leak: Any, band: Floats) -> None:
+    """Rows of `source` (H, W, C) from `top` on, times `scale` plus `offset` (C,), leaky ReLU, to `band`; 0 outside."""
     height, width, channels = source.shape
     for r in range(band.shape[0]):
         row = top + r
@@ -26,6 +27,7 @@ def _fill(source: Floats, top: int, scale: Floats, offset: Floats, leak: Any, ba
 
 
 def _same(band: Floats, taps: Floats, count: int, out: Floats) -> None:
+    """`count` rows of the convolution of kernel 3 over `band` (count + 2, W + 2, C), to `out` (count W, C)."""
     width, channels = band.shape[1] - 2, band.shape[2]
     for r in range(count):
         for w in range(width):
@@ -42,6 +44,7 @@ def _same(band: Floats, taps: Floats, count: int, out: Floats) -> None:
 
 
 def _halve(band: Floats, taps: Floats, count: int, out: Floats) -> None:
+    """`count` rows of the convolution of kernel 4, stride 2, over `band` (2 count + 2, W + 2, C)."""
     width, channels = (band.shape[1] - 2) // 2, band.shape[2]
     for r in range(count):
         for w in range(width):
@@ -59,6 +62,7 @@ def _halve(band: Floats, taps: Floats, count: int, out: Floats) -> None:
 
 
 def _double(band: Floats, taps: Floats, count: int, out: Floats) -> None:
+    """`count` pairs of rows of the transposed convolution of kernel 4, stride 2, padding 1, of `band` (R, W + 2, C)."""
     # Each pixel of the result sees 2 x 2 of what comes in: of the taps, every second one.
     width, channels = band.shape[1] - 2, band.shape[2]
     for r in range(count):
@@ -76,10 +80,6 @@ def _double(band: Floats, taps: Floats, count: int, out: Floats) -> None:
 
 
 fill = compiled(_fill)
-"""Rows of `source` (H, W, C) from `top` on, times `scale` plus `offset` (C,), then leaky ReLU, to `band`; 0 outside."""
 same = compiled(_same)
-"""`count` rows of the convolution of kernel 3, to `out` (rows columns, channels)."""
 halve = compiled(_halve)
-"""`count` rows of the convolution of kernel 4 and stride 2; the band holds 2 `count` + 2 rows."""
 double = compiled(_double)
-"""`count` pairs of rows of the transposed convolution of kernel 4, stride 2 and padding 1."""

@@ -98,17 +98,18 @@ class SplitConv:
         return join(main, small, more, leak)
 
     def parts(self, x: Pieces) -> tuple[Tensor, Tensor]:
-        """Nearly all of the result in float32, and the rest, 256 times smaller, in bfloat16."""
+        """Nearly all of the result (1, O, ...) in float32, and the rest, 256 times smaller, in bfloat16."""
         main = self._convolve(x.high, STEPS**2 * x.step, self._packed("high", x.high), self.bias, torch.float32)
         return main, self._convolve(x.both, STEPS * x.step, self._packed("both", x.both), None, torch.bfloat16)
 
     def _convolve(self, x: Tensor, step: float, packed: Tensor, bias: Tensor | None, to: torch.dtype) -> Tensor:
+        """(1, O, ...) of the bytes `x` (1, C, ...)."""
         given = (x, step, MIDDLE, packed, self.step, self.zero, bias)
         result: Tensor = self.convolution(*given, *self.layout, 1.0, 0, to, "none", [], "")
         return result
 
     def _packed(self, part: str, x: Tensor) -> Tensor:
-        """Weights in the order that suits pictures of the size of `x`, the first; others of any size work too."""
+        """Weights (O, C, ...) in the order that suits the size of `x`, the first; others of any size work too."""
         if part not in self.packed:
             pack = torch.ops.onednn.qconv_prepack
             self.packed[part] = pack(self.weights.pop(part), self.step, 1.0, MIDDLE, *self.layout, list(x.shape))
@@ -172,7 +173,7 @@ def normed(
 
 
 def changed(feature: Feature, change: Change, *, reuse: bool = False) -> Tensor:
-    """The picture of `feature` after `change`, float32; with `reuse` it lies where the feature was."""
+    """The picture (1, C, ...) of `feature` after `change`, float32; with `reuse` it lies where the feature was."""
     picture = feature.picture if reuse else torch.empty_like(feature.picture)
     scale(feature.picture, change.scale, change.offset, 1 if change.leak is None else change.leak, picture)
     return F.silu(picture, inplace=True) if change.leak is None else picture
@@ -215,6 +216,7 @@ def _largest(features: Sequence[Feature], change: Change) -> float:
 
 
 def _shares_of(picture: Tensor | None, cores: int) -> Sequence[Array | None]:
+    """The rows (P, C) of `picture` by cores."""
     return [None] * cores if picture is None else shares(rows_of(picture), cores)
 
 
@@ -233,7 +235,7 @@ def _woven(main: Tensor, small: Tensor) -> Tensor:
 
 
 def _empty(like: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
-    """Room for so many channels of the size of `like`; PyTorch's begins where a cache line does, which tiles need."""
+    """Room (1, C, ...) of the size of `like`; PyTorch's begins where a cache line does, which tiles need."""
     size = (1, channels, *like.shape[2:])
     together = torch.channels_last if like.dim() == 4 else torch.channels_last_3d
     return torch.empty(size, dtype=dtype, memory_format=together)

@@ -45,6 +45,13 @@ widened, silu = compiled(_widened), compiled(_silu)
 def _join(
     main: Floats, small: Halves | None, more: Floats | None, leak: Any, about: Floats, sums: Doubles, ends: Floats
 ) -> None:
+    """Add `small` and `more` (P, C), where there are any, to `main`, and say of each column what is in it.
+
+    Leaky ReLU of slope `leak`, unless that is None, comes between.
+
+    `sums` (2, C) grow by the sum and the sum of squares of the column less `about` (C,), and `ends` (2, C) hold its
+    least and its most number.
+    """
     count, channels = main.shape
     one, two = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
     least, most = ends[0], ends[1]
@@ -72,6 +79,10 @@ def _join(
 
 
 def _weave(main: Floats, small: Halves, out: Floats, first: int, last: int) -> None:
+    """`main` plus `small` (H + 1, W + 1, 4, C) to `out` (H, 2, W, 2, C), rows `first` to `last`: each pixel four times.
+
+    Of the four kinds the last three are taken one column, one row, and both later.
+    """
     channels, columns = out.shape[4], out.shape[2]
     for row in range(first, last):
         for down in range(2):
@@ -95,6 +106,13 @@ def _cut(
     high: Bytes,
     both: Bytes,
 ) -> None:
+    """`rows` (P, C) times `scale` plus `offset` (C,), then leaky ReLU of slope `leak` (None: SiLU), as bytes.
+
+    Each row is then multiplied by its number of `gains` (P,), if there are any.
+
+    The result times `per_step` is 256 h + l; h plus 128 goes to `high` (P, W), l and h plus 128 to the halves of `both`
+    (P, 2 W), all from column `place` on.
+    """
     channels, whole = np.uint64(rows.shape[1]), np.uint64(high.shape[1])
     steps = np.empty(rows.shape[1], np.float32)
     highs, boths = high.reshape(-1), both.reshape(-1)
@@ -120,23 +138,5 @@ def _cut(
 
 
 join = compiled(_join)
-"""Add `small` and `more` (P, C), where there are any, to `main`, and say of each column what is in it.
-
-Leaky ReLU of slope `leak`, unless that is None, comes between.
-
-`sums` (2, C) grow by the sum and the sum of squares of the column less `about` (C,), and `ends` (2, C) hold its least
-and its most number.
-"""
 weave = compiled(_weave)
-"""`main` plus `small` (H + 1, W + 1, 4, C) to `out` (H, 2, W, 2, C), rows `first` to `last`: each pixel four times.
-
-Of the four kinds the last three are taken one column, one row, and both later.
-"""
 cut = compiled(_cut)
-"""`rows` (P, C) times `scale` plus `offset` (C,), then leaky ReLU of slope `leak` (None: SiLU), as bytes.
-
-Each row is then multiplied by its number of `gains` (P,), if there are any.
-
-The result times `per_step` is 256 h + l; h plus 128 goes to `high` (P, W), l and h plus 128 to the halves of `both`
-(P, 2 W), all from column `place` on.
-"""

@@ -21,5 +21,5 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def pixel_centres(count: int, like: Tensor) -> Tensor:
-    """Centres of `count` pixels (count,) along a side that reaches from -1 to 1, in the type and device of `like`."""
+    """Centres (N,) of `count` pixels along a side that reaches from -1 to 1, in the type and device of `like`."""
     return (torch.arange(count, dtype=like.dtype, device=like.device) * 2 + 1) / count - 1

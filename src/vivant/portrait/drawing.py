@@ -132,6 +132,7 @@ def drawn_note(portrait: Portrait) -> Note | None:
 
 
 def _read(source: str | Path | Bytes, limits: Limits) -> tuple[Bytes, str, list[Note]]:
+    """The picture (H, W, 3 or 4), its name, and notes on how it was read."""
     if isinstance(source, np.ndarray):
         read, name = Picture(with_alpha(source, limits)), "the drawing"
     else:
@@ -143,6 +144,7 @@ def _read(source: str | Path | Bytes, limits: Limits) -> tuple[Bytes, str, list[
 
 
 def _rgba(cut: CutOut) -> Bytes:
+    """(H, W, 4), straight alpha."""
     return np.dstack([cut.colour, np.round(cut.alpha * 255).astype(np.uint8)])
 
 
@@ -161,6 +163,7 @@ def _without_rests(picture: Bytes, head: HeadBox) -> Bytes:
 
 
 def _checked(box: HeadBox, picture: Bytes, name: str) -> HeadBox:
+    """`box` if there can be a head of `picture` (H, W, 3 or 4)."""
     height, width = picture.shape[:2]
     inside = 0 <= box.x + box.size / 2 <= width and 0 <= box.y + box.size / 2 <= height
     if not (inside and SMALLEST_HEAD <= box.size <= 2 * max(width, height)):
@@ -172,6 +175,7 @@ def _checked(box: HeadBox, picture: Bytes, name: str) -> HeadBox:
 
 
 def _head_notes(picture: Bytes, box: HeadBox) -> list[Note]:
+    """What a user should know of the head in `picture` (H, W, 3 or 4)."""
     notes = []
     if box.how in ("outline", "skin"):
         what = "no face was recognised; the head was found by its " + ("outline" if box.how == "outline" else "skin")

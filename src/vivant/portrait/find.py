@@ -135,6 +135,7 @@ def _tiles(width: int, height: int, share: float) -> list[tuple[float, float, fl
 
 
 def _spread(extent: int, side: float) -> Floats:
+    """The middles (N,) of as many tiles as cover `extent`."""
     count = int(np.ceil((extent - side) / (side * 2 / 3))) + 1
     return np.linspace(side / 2, extent - side / 2, count, dtype=np.float32)
 
@@ -154,6 +155,7 @@ class _Searcher:
     """The detectors and the landmark model, applied to squares of one picture."""
 
     def __init__(self, picture: Bytes, model_file: Path | None) -> None:
+        """Of a `picture` (H, W, 3)."""
         from mediapipe.python.solutions.face_detection import FaceDetection
 
         self._picture = picture
@@ -218,6 +220,7 @@ class _Searcher:
         return replace(face, confidence=self._confidence(face, place.turns))
 
     def _landmarks(self, centre: Floats, side: float, degrees: float) -> FaceLandmarks | None:
+        """The face around `centre` (2,), seen upright after `degrees`."""
         view, matrix = square_view(self._picture, (float(centre[0]), float(centre[1])), side, degrees, CROP_PIXELS)
         seen = self._tracker.find(view)
         if not seen:
@@ -241,10 +244,12 @@ class _Searcher:
 
 
 def _run(engine: Any, view: Bytes) -> list[Any]:
+    """What a detector finds in a `view` (S, S, 3)."""
     return list(engine.process(view).detections or ())
 
 
 def _place(detection: Any, picture_from_view: Floats, turns: int) -> _Place:
+    """Where a detection is, by the matrix `picture_from_view` (2, 3)."""
     box = detection.location_data.relative_bounding_box
     middle = np.array([box.xmin + box.width / 2, box.ymin + box.height / 2, 1 / TILE_PIXELS], np.float32) * TILE_PIXELS
     scale = float(np.hypot(picture_from_view[0, 0], picture_from_view[1, 0]))

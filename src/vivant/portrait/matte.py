@@ -86,7 +86,7 @@ def _patch(portrait: Portrait) -> _Patch:
 
 
 def _tall(points: Floats) -> float:
-    """Face height in the units of `points`."""
+    """Face height in the units of `points` (478, 2 or 3)."""
     x0, y0, x1, y1 = FaceLandmarks(points).box
     return max(x1 - x0, y1 - y0)
 
@@ -166,7 +166,7 @@ def _head_front(shape: tuple[int, ...], points: Floats) -> Bytes:
 
 
 def _solve(image: Bytes, trimap: Floats, mask: Floats, pockets: NDArray[np.bool_]) -> Floats:
-    """Closed-form alpha of the unknown pixels, drawn a little toward the rough mask where that is sure of itself."""
+    """Closed-form alpha (h, w) of the unknown pixels, drawn a little toward the rough mask where that is sure."""
     from pymatting import cf_laplacian, cg, ichol
     from scipy.sparse import diags
 
@@ -185,12 +185,12 @@ def _solve(image: Bytes, trimap: Floats, mask: Floats, pockets: NDArray[np.bool_
 
 
 def _settle(alpha: Floats) -> Floats:
-    """Push what is nearly 0 or 1 all the way: the solver leaves a faint veil over the band."""
+    """Push what is nearly 0 or 1 of (h, w) all the way: the solver leaves a faint veil over the band."""
     return np.clip((alpha - 0.04) / 0.92, 0, 1).astype(np.float32)
 
 
 def _upsample(alpha: Floats, small: Bytes, image: Bytes) -> Floats:
-    """Carry `alpha` from `small` to the resolution of `image`: locally alpha is a linear function of the colour."""
+    """Carry `alpha` (h, w) from `small` to the size of `image` (H, W, 3): locally it is linear in the colour."""
     radius, epsilon = 2, 1e-4
     guide = small.astype(np.float32) / 255
     window = (2 * radius + 1, 2 * radius + 1)
@@ -268,7 +268,7 @@ def _membrane(colour: Floats, known: Floats) -> Floats:
 
 
 def _grain(colour: Bytes, covered: Floats) -> Floats:
-    """(STRIP, STRIP) noise as strong as the fine texture of the open background; the same for the same picture."""
+    """(S, S) noise as strong as the fine texture of the open background; the same for the same picture."""
     luma = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
     fine = cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.0))
     # Clipped, so that a few edges of things do not count as texture.

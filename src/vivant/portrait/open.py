@@ -84,6 +84,7 @@ def _portrait(read: _Source, chosen: FoundFace, faces: tuple[FoundFace, ...]) ->
 
 
 def _read(source: str | Path | Bytes, limits: Limits) -> _Source:
+    """The picture of a file, or of an array (H, W, 3 or 4)."""
     if isinstance(source, np.ndarray):
         return _Source(with_alpha(source, limits), "the picture", ())
     path = Path(source)

@@ -99,6 +99,7 @@ def map_parts(picture: Bytes, points: Floats, pose: HeadPose, alpha: Floats) -> 
 
 
 def _tall(points: Floats) -> float:
+    """The face's height in pixels, of landmarks (478, 3)."""
     return max(1.0, float(np.linalg.norm(points[CHIN, :2] - points[FOREHEAD, :2])))
 
 
@@ -107,6 +108,7 @@ def _scaled(pose: HeadPose, scale: float) -> HeadPose:
 
 
 def _places(shape: tuple[int, ...], points: Floats, pose: HeadPose) -> _Places:
+    """Where the pixels (h, w) are, seen from the face of landmarks (478, 3), in face heights."""
     flat, tall = points[:, :2], _tall(points)
     down = (flat[CHIN] - flat[FOREHEAD]) / tall
     right = np.array([down[1], -down[0]], np.float32)
@@ -145,6 +147,7 @@ def _expected(places: _Places) -> Floats:
 
 
 def _above_jaw(at: _Places) -> Floats:
+    """How likely (h, w, 4) each part is above the jaw."""
     inside = _ramp(at.outside, 0.02, -0.03)
     ears = np.exp(-0.5 * (((np.abs(at.aside) - at.width - 0.04) / 0.07) ** 2 + ((at.up + 0.22) / 0.12) ** 2))
     around = np.minimum(0.04 + 0.45 * _ramp(at.outside, 0.12, 0.0) + 0.4 * ears, 0.8)
@@ -155,6 +158,7 @@ def _above_jaw(at: _Places) -> Floats:
 
 
 def _below_jaw(at: _Places) -> Floats:
+    """How likely (h, w, 4) each part is below the jaw."""
     throat = _ramp(at.across, 0.42, 0.25) * _ramp(at.below, 0.45, 0.1)
     chest = _ramp(at.below, 1.2, 0.5) * _ramp(at.across, 0.6, 0.2)
     strands = _ramp(at.across, 0.15, 0.35) * _ramp(at.across, 1.3, 0.8) * _ramp(at.below, 1.6, 0.6)
@@ -165,7 +169,7 @@ def _below_jaw(at: _Places) -> Floats:
 
 
 def _ramp(values: Floats, zero: float, one: float) -> Floats:
-    """0 at `zero` and beyond, 1 at `one` and beyond, smooth between."""
+    """(h, w): 0 at `zero` and beyond, 1 at `one` and beyond, smooth between."""
     share = np.clip((values - zero) / (one - zero), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
 
@@ -232,7 +236,7 @@ def _cells(lab: Floats) -> Ints:
 
 
 def _table(cells: Ints, weights: Floats | None) -> Doubles:
-    """Density (cells,) of the colours at `cells`, softened; even if nothing has any weight."""
+    """Density (C,) of the colours at `cells`, softened; even if nothing has any weight."""
     from scipy.ndimage import gaussian_filter
 
     counts = np.bincount(cells.ravel(), None if weights is None else weights.ravel(), int(np.prod(BINS)))
@@ -243,7 +247,7 @@ def _table(cells: Ints, weights: Floats | None) -> Doubles:
 
 
 def _unlike(table: Doubles, cells: Ints) -> Floats:
-    """How little (...) the colours at `cells` look like those of `table`: 1 not at all, 0 quite."""
+    """How little (h, w) the colours at `cells` look like those of `table` (C,): 1 not at all, 0 quite."""
     return np.asarray(EVEN / (table[cells] + EVEN), np.float32)
 
 

@@ -65,6 +65,7 @@ def is_cut_out(picture: Bytes) -> bool:
 
 
 def _segmented(picture: Bytes, points: Floats) -> Floats:
+    """The network's mask (H, W) of `picture` (H, W, 3)."""
     from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 
     with quiet_stderr():
@@ -76,7 +77,7 @@ def _segmented(picture: Bytes, points: Floats) -> Floats:
 
 
 def _both_scales(picture: Bytes, points: Floats, segment: Segment) -> Floats:
-    """The head and shoulders at their own scale, eased into the mask of the whole picture."""
+    """The mask (H, W): head and shoulders at their own scale, eased into that of the whole picture."""
     whole = segment(picture)
     x0, y0, x1, y1 = _bust(picture, points)
     if (x1 - x0) * (y1 - y0) > 0.8 * whole.size:
@@ -98,7 +99,7 @@ def _both_scales(picture: Bytes, points: Floats, segment: Segment) -> Floats:
 
 
 def _mirrored_mean(engine: Any, part: Bytes) -> Floats:
-    """Mean of the masks of a part and of its mirror image, which halves the network's noise."""
+    """Mean (H, W) of the masks of a part and of its mirror image, which halves the network's noise."""
     small = scale_bytes(part, (256, 256))
     masks = [engine.process(np.ascontiguousarray(view)).segmentation_mask for view in (small, small[:, ::-1])]
     mean = (masks[0] + masks[1][:, ::-1]) / 2
@@ -106,7 +107,7 @@ def _mirrored_mean(engine: Any, part: Bytes) -> Floats:
 
 
 def _bust(picture: Bytes, points: Floats) -> tuple[int, int, int, int]:
-    """Head-and-shoulders window (x0, y0, x1, y1) in whole pixels, inside the picture."""
+    """Head-and-shoulders window (x0, y0, x1, y1) in whole pixels, inside the picture (H, W, 3)."""
     x0, y0, x1, y1 = FaceLandmarks(points).box
     side = BUST_HEIGHTS * max(y1 - y0, x1 - x0)
     left, top = (x0 + x1 - side) / 2, (y0 + y1) / 2 - 0.42 * side
@@ -127,12 +128,13 @@ def face_oval(shape: tuple[int, ...], points: Floats) -> Bytes:
 
 
 def _inside(mask: Floats, points: Floats) -> float:
+    """Mean of `mask` (H, W) in the face."""
     oval = face_oval(mask.shape, points) > 0
     return float(mask[oval].mean()) if oval.any() else 0.0
 
 
 def _overlap(first: Floats, second: Floats) -> float:
-    """Intersection over union of two soft masks."""
+    """Intersection over union of two soft masks (H, W)."""
     return float(np.minimum(first, second).sum() / max(float(np.maximum(first, second).sum()), 1e-6))
 
 
@@ -147,7 +149,7 @@ def _own_side(shape: tuple[int, ...], points: Floats, other: Floats) -> Floats:
 
 
 def _connected(mask: Floats, points: Floats) -> Floats:
-    """Only what hangs together with the face; other people and blots go."""
+    """Only what of `mask` (H, W) hangs together with the face; other people and blots go."""
     _, labels = cv2.connectedComponents(((mask > 0.3) | (face_oval(mask.shape, points) > 0)).astype(np.uint8))
     own = np.isin(labels, np.unique(labels[face_oval(mask.shape, points) > 0]))
     reach = max(3, round(mask.shape[1] / 100)) | 1
@@ -156,7 +158,7 @@ def _connected(mask: Floats, points: Floats) -> Floats:
 
 
 def _head_and_shoulders(picture: Bytes, points: Floats) -> Floats:
-    """A head-and-shoulders shape around the face, drawn in or let out where the colours say so (GrabCut)."""
+    """A mask (H, W) around the face, drawn in or let out where the colours say so (GrabCut)."""
     scale = min(1.0, 256 / max(picture.shape[:2]))
     small = scale_bytes(picture, fitted_size(picture.shape[1], picture.shape[0], scale))
     near = points * scale

@@ -26,6 +26,7 @@ def fitted_size(width: int, height: int, scale: float) -> tuple[int, int]:
 
 
 def _scaled(array: NDArray[np.uint8] | NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.generic]:
+    """(H, W, ...) to so many columns and rows."""
     if (array.shape[1], array.shape[0]) == size:
         return array
     shrinks = size[0] * size[1] < array.shape[0] * array.shape[1]

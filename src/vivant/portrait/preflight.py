@@ -116,6 +116,7 @@ def overlay(portrait: Portrait) -> Bytes:
 
 
 def _draw_face(canvas: Bytes, portrait: Portrait, thick: int) -> None:
+    """Draw what was found of the face on `canvas` (H, W, 3)."""
     flat = portrait.landmarks[:, :2]
     for ring in (OVAL, LIPS_OUTER, LIPS_INNER, EYE_RIGHT, EYE_LEFT, IRIS_RIGHT[1:], IRIS_LEFT[1:]):
         cv2.polylines(canvas, [_fixed(flat[list(ring)])], True, (0, 255, 255), thick, cv2.LINE_AA, 4)
@@ -132,6 +133,7 @@ def _draw_face(canvas: Bytes, portrait: Portrait, thick: int) -> None:
 
 
 def _draw_window(canvas: Bytes, window: Window, name: str, thick: int) -> None:
+    """Draw a window and its name on `canvas` (H, W, 3)."""
     corner = round(window.x), round(window.y)
     far = round(window.x + window.width) - 1, round(window.y + window.height) - 1
     cv2.rectangle(canvas, corner, far, (255, 255, 255), thick, cv2.LINE_AA)
@@ -139,6 +141,7 @@ def _draw_window(canvas: Bytes, window: Window, name: str, thick: int) -> None:
 
 
 def _write(canvas: Bytes, text: str, place: tuple[int, int], colour: tuple[int, int, int], thick: int) -> None:
+    """Write `text` on `canvas` (H, W, 3), dark around."""
     for width, ink in ((3 * thick, (0, 0, 0)), (thick, colour)):
         cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thick, ink, width, cv2.LINE_AA)
 
@@ -165,7 +168,7 @@ def _face_pixels(portrait: Portrait) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _sharpness(face: Floats, inside: NDArray[np.bool_]) -> float:
-    """Share of the contrast that is finer than about 1/80 of the face; about 0.02 is visibly soft."""
+    """Share of the contrast of `face` (h, w) that is finer than 1/80 of it; about 0.02 is visibly soft."""
     fine = face - cv2.GaussianBlur(face, (0, 0), 1.6)
     return float(fine[inside].std() / max(float(face[inside].std()), 1.0))
 

@@ -16,6 +16,8 @@ from vivant.errors import SettingsError
 T = TypeVar("T")
 LARGEST = 1 << 20
 """Bytes."""
+TAKES: Mapping[Any, tuple[type, ...]] = {Path: (str,), float: (int, float), int: (int,), bool: (bool,), str: (str,)}
+"""What TOML has for the plain types of fields."""
 
 
 def read_recipe(path: Path | None, kind: type[T]) -> T:
@@ -63,12 +65,8 @@ def _value(wanted: Any, value: Any, folder: Path, where: str) -> Any:
             return tuple(_value(kind, one, folder, where) for kind, one in zip(kinds, value, strict=True))
     if origin is Literal and value in parts:
         return value
-    if wanted is Path and isinstance(value, str):
-        return folder / value
-    if wanted is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
-    if wanted in (int, bool, str) and type(value) is wanted:
-        return value
+    if type(value) in TAKES.get(wanted, ()) and (wanted is not float or math.isfinite(value)):
+        return folder / value if wanted is Path else wanted(value)
     raise SettingsError(f"{where} cannot be {value!r}; {_told(wanted, origin, parts)}")
 
 

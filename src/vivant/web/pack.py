@@ -42,7 +42,7 @@ class Block:
         self._directory += values
 
     def array(self, values: NDArray[Any], kind: str) -> None:
-        """Append the offset of `values` (of the numpy type `kind`) to the directory, and keep them."""
+        """Append the offset of `values` (...) of the numpy type `kind` to the directory, and keep them."""
         self._arrays.append((len(self._directory), np.ascontiguousarray(values, kind).tobytes()))
         self._directory.append(0)
 
@@ -85,7 +85,7 @@ def pack(character: Character, sides: tuple[int, int] = (64, 128)) -> bytes:
 def _network(
     block: Block, layers: Sequence[tuple[Doubles, Doubles]], features: int, last: tuple[Doubles, Doubles]
 ) -> None:
-    """Sine `layers`, of which the first reads `features` of a coarser level first, and the product after them."""
+    """Sine `layers` (I, O), of which the first reads `features` of a coarser level first, and the product after."""
     first, *others = layers
     _first(block, first[0][features:], first[1])
     for weight, bias in others:
@@ -94,7 +94,7 @@ def _network(
 
 
 def _face(block: Block, layers: Sequence[tuple[Doubles, Doubles]], last: tuple[Doubles, Doubles]) -> None:
-    """The sine `layers`; the product of the middle one is interpolated, so it must not overflow."""
+    """The sine `layers` (I, O); the product of the middle one is interpolated, so it must not overflow."""
     first, *early = layers[:MIDDLE]
     _first(block, *first)
     for weight, bias in early:
@@ -106,6 +106,7 @@ def _face(block: Block, layers: Sequence[tuple[Doubles, Doubles]], last: tuple[D
 
 
 def _first(block: Block, weight: Doubles, bias: Doubles) -> None:
+    """The layer (I, O) that reads places, then the pose."""
     x, y, *pose = _filled(weight, len(weight))
     block.number(len(x), len(pose))
     for part in (np.stack(pose), x, y, _filled_bias(bias, -0.25)):
@@ -113,6 +114,7 @@ def _first(block: Block, weight: Doubles, bias: Doubles) -> None:
 
 
 def _dense(block: Block, weight: Doubles, bias: Doubles) -> None:
+    """A sine layer (I, O) in 16 bits, scaled as far up as its weights allow."""
     shift = min(MOST_SHIFT, int(np.floor(np.log2(LARGEST / np.abs(weight).max()))))
     scaled = np.rint(_filled(weight) * 2.0**shift)
     block.number(*scaled.shape, MOST_SHIFT - shift)
@@ -122,6 +124,7 @@ def _dense(block: Block, weight: Doubles, bias: Doubles) -> None:
 
 
 def _linear(block: Block, weight: Doubles, bias: Doubles) -> None:
+    """A product (I, O) in 16 bits whose sums cannot overflow, and its scales (O,)."""
     # No sum can overflow: activations are at most 2**15.
     weight = _filled(weight)
     total, largest = np.abs(weight).sum(0), np.abs(weight).max(0)
@@ -134,12 +137,13 @@ def _linear(block: Block, weight: Doubles, bias: Doubles) -> None:
 
 
 def _sines(layers: nn.Module) -> list[tuple[Doubles, Doubles]]:
-    """Weights (inputs, outputs) and biases of all sine layers, in turns, a quarter behind."""
+    """Weights (I, O) and biases (O,) of all sine layers, in turns, a quarter behind."""
     found = (_plain(layer.linear) for layer in layers.children() if isinstance(layer, SineLayer))
     return [(weight * OMEGA / (2 * pi), bias * OMEGA / (2 * pi) - 0.25) for weight, bias in found]
 
 
 def _plain(layer: nn.Conv2d) -> tuple[Doubles, Doubles]:
+    """Weights (I, O) and bias (O,) of a layer."""
     assert layer.bias is not None
     return layer.weight.detach()[:, :, 0, 0].double().numpy().T, layer.bias.detach().double().numpy()
 
@@ -151,6 +155,7 @@ def _interleaved(weight: Doubles) -> Doubles:
 
 
 def _filled(weight: Doubles, rows: int | None = None) -> Doubles:
+    """`weight` (I, O) with zeros up to whole vectors of lanes."""
     inputs, outputs = weight.shape
     filled = np.zeros((rows or _up(inputs, LANES), _up(outputs, LANES)))
     filled[:inputs, :outputs] = weight
@@ -158,6 +163,7 @@ def _filled(weight: Doubles, rows: int | None = None) -> Doubles:
 
 
 def _filled_bias(bias: Doubles, value: float) -> Doubles:
+    """`bias` (O,) up to whole vectors of lanes."""
     return np.pad(bias, (0, _up(len(bias), LANES) - len(bias)), constant_values=value)
 
 

@@ -67,12 +67,12 @@ def compare(found: Mapping[str, Shape], table: KeyTable, wanted: Mapping[str, Sh
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
-    """The shape of each tensor."""
+    """The shape of each tensor (...)."""
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def convert(tensors: Mapping[str, Tensor], table: KeyTable, network: nn.Module, source: str) -> dict[str, Tensor]:
-    """Published `tensors` under our names, as `network` wants them.
+    """Published `tensors` (...) under our names, as `network` wants them.
 
     Raises WeightsError with one report that begins with `source` unless every key fits; no tensor is copied.
     """
@@ -83,7 +83,7 @@ def convert(tensors: Mapping[str, Tensor], table: KeyTable, network: nn.Module, 
 
 
 def load(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Load `tensors` under our names strictly; raises WeightsError that begins with `source` unless every key fits."""
+    """Load `tensors` (...) under our names strictly; raises WeightsError, `source` first, unless every key fits."""
     wanted = network.state_dict()
     network.load_state_dict(convert(tensors, {name: name for name in wanted}, network, source))
 

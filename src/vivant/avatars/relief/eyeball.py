@@ -97,13 +97,14 @@ def _free(rows: int, edges: tuple[Floats, Floats], unit: float) -> Floats:
 
 
 def _radius_map(shape: tuple[int, ...], centre: Floats, radius: Floats) -> Floats:
+    """(rows, columns) distance from `centre` (2,) in units of `radius` (2,): 1 at the rim."""
     x = (np.arange(shape[1]) + 0.5 - centre[0]) / radius[0]
     y = (np.arange(shape[0])[:, None] + 0.5 - centre[1]) / radius[1]
     return np.asarray(np.hypot(x, y), np.float32)
 
 
 def read_ball(image: Floats, unit: float, edges: tuple[Floats, Floats], centre: Floats, radius: Floats) -> Ball:
-    """Separate white, iris and catch-light, and complete what the lids hide."""
+    """Separate white, iris and catch-light of `image` (rows, columns, 3), and complete what the lids hide."""
     rows = np.arange(image.shape[0], dtype=np.float32)[:, None] + 0.5
     upper, lower = edges
     margin = 1.0 + 0.03 * unit  # a little of the rims, so that the soft edge of the opening is the source's too
@@ -135,7 +136,7 @@ def read_ball(image: Floats, unit: float, edges: tuple[Floats, Floats], centre: 
 
 
 def _complete_iris(image: Floats, free: Floats, ring: Floats, centre: Floats) -> tuple[Floats, Floats]:
-    """The iris with its hidden parts from the mirror image or from the mean of its ring; and those means alone."""
+    """The iris (rows, columns, 3), hidden parts from its mirror image or the mean of its ring; those means alone."""
     bins = np.clip((ring * 12).astype(np.int32), 0, 14)
     levels = np.zeros((15, 3), np.float32)
     shown = (ring < 1) & (free > 0.5)
@@ -156,7 +157,7 @@ def _complete_iris(image: Floats, free: Floats, ring: Floats, centre: Floats) ->
 
 
 def iris_contrast(image: Floats, edges: tuple[Floats, Floats], centre: Floats, radius: Floats) -> float:
-    """How much darker than the rest of the opening the iris is: 0 not at all, 1 black on white."""
+    """How much darker than the rest of `image` (rows, columns, 3) the iris is: 0 not at all, 1 black on white."""
     rows = np.arange(image.shape[0], dtype=np.float32)[:, None] + 0.5
     inside = (rows > edges[0]) & (rows < edges[1])
     ring = _radius_map(image.shape, centre, radius)

@@ -137,6 +137,7 @@ class _Cut:
 
 
 def _cut_eye(portrait: Portrait, flat: Floats, side: str, texture_scale: float) -> _Cut:
+    """One eye of the portrait, whose landmarks (478, 2) are `flat`, on a patch of its own."""
     ring = _ring(side)
     corners = flat[[ring[0], ring[8]]]
     left, right = corners[np.argsort(corners[:, 0])]
@@ -149,10 +150,12 @@ def _cut_eye(portrait: Portrait, flat: Floats, side: str, texture_scale: float) 
 
 
 def _ramp(value: float) -> Floats:
+    """`smoothstep` of one number, as ()."""
     return smoothstep(np.array(value, np.float32))
 
 
 def _prepare_eye(source: Source, cut: _Cut, centre: Floats, radius: Floats, seen: float) -> Eye:
+    """All that one eye needs; `centre` and `radius` (2,) are the iris's."""
     patch, image, edges = cut.patch, cut.image, cut.edges
     picture_axes = source.pose.rotation[:2] * np.array([[1.0], [-1.0]], np.float32)
     room = 0.1 * patch.width
@@ -173,7 +176,7 @@ def _prepare_eye(source: Source, cut: _Cut, centre: Floats, radius: Floats, seen
 
 
 def _hole(patch: Patch, edges: tuple[Floats, Floats]) -> tuple[slice, slice]:
-    """A box around the opening with room for the iris to come in from beside it."""
+    """A box around the opening between `edges` (columns,), with room for the iris to come in from beside it."""
     columns, rows = patch.size
     open_columns = np.flatnonzero(edges[1] - edges[0] > 0.2)
     first, last = (int(open_columns[0]), int(open_columns[-1])) if len(open_columns) else (columns // 2, columns // 2)
@@ -183,6 +186,7 @@ def _hole(patch: Patch, edges: tuple[Floats, Floats]) -> tuple[slice, slice]:
 
 
 def _window(patch: Patch) -> Floats:
+    """(rows, columns) 0..1: fades out toward the border of the patch."""
     columns, rows = patch.size
     x, y = np.arange(columns) + 0.5, (np.arange(rows) + 0.5)[:, None]
     inside = np.minimum(np.minimum(x, columns - x), np.minimum(y, rows - y)) - 1.0
@@ -190,6 +194,7 @@ def _window(patch: Patch) -> Floats:
 
 
 def _read_lids(image: Floats, patch: Patch, mesh: Floats, edges: tuple[Floats, Floats], side: str) -> Lids:
+    """The lids of `image` (rows, columns, 3), with the face's landmarks `mesh` (478, 2) on the patch."""
     columns, unit = patch.size[0], patch.width
     fold = curve_rows(mesh[_mirrored((130, *UPPER_FOLD, 243), side)], columns, 0.06 * unit)
     brow = curve_rows(mesh[_mirrored((226, *UPPER_RIM, 244), side)], columns, 0.06 * unit)

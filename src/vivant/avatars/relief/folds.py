@@ -196,7 +196,7 @@ class Relief:
     fine: float
 
     def mirrored(self, gains: Floats) -> Relief:
-        """The same fold on the other side of the face."""
+        """The same fold on the other side of the face, called by `gains` (52,)."""
         column = GRID[1] - self.column - self.cavity.shape[1]
         slope = self.slope[:, ::-1] * np.array([-1.0, 1.0], np.float32)
         cavity = np.ascontiguousarray(self.cavity[:, ::-1])
@@ -216,6 +216,7 @@ def reliefs() -> tuple[Relief, ...]:
 
 
 def _gains(fold: Fold, side: str) -> Floats:
+    """(52,) how strongly each curve calls for a fold."""
     gains = np.zeros(len(CURVES), np.float32)
     for name, gain in fold.drivers:
         gains[INDEX[name.replace("*", side)]] = gain
@@ -236,6 +237,7 @@ def _relief(fold: Fold) -> Relief:
 
 
 def _grid() -> tuple[Floats, Floats]:
+    """x and y (rows, columns) of the grid's points, in cm."""
     x = LEFT + STEP * np.arange(GRID[1], dtype=np.float32)
     y = TOP - STEP * np.arange(GRID[0], dtype=np.float32)
     return np.broadcast_to(x, GRID), np.broadcast_to(y[:, None], GRID)
@@ -265,6 +267,7 @@ def _around(crease: Crease) -> tuple[slice, slice]:
 
 
 def _crease_height(crease: Crease, x: Floats, y: Floats) -> Floats:
+    """Height (...) in cm of one crease at `x`, `y` (...)."""
     distance, along = _follow(crease.points, x, y)
     ends = smoothstep(np.minimum(along, 1.0 - along) / 0.4)
     side = np.maximum(np.sign(crease.roll) * distance, 0.0) / crease.roll_width
@@ -274,6 +277,7 @@ def _crease_height(crease: Crease, x: Floats, y: Floats) -> Floats:
 
 
 def _bell(squared: Floats) -> Floats:
+    """(...) 1 in the middle, where the squared distance is 0."""
     return np.asarray(np.exp(-1.2 * squared), np.float32)
 
 
@@ -285,7 +289,7 @@ def _uneven() -> Floats:
 
 
 def _follow(points: Curve, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Signed distance (left of the way is positive) and position 0..1 along a smooth curve through `points`."""
+    """Signed distance, left of the way positive, and position 0..1 along a smooth curve, of places (...) x and y."""
     curve = _smooth_curve(points)
     start, step = curve[:-1], np.diff(curve, axis=0)
     length = np.linalg.norm(step, axis=1)
@@ -318,6 +322,6 @@ def _smooth_curve(points: Curve) -> Floats:
 
 
 def smoothstep(value: Floats) -> Floats:
-    """0 below 0, 1 above 1, smooth between."""
+    """(...): 0 below 0, 1 above 1, smooth between."""
     value = np.clip(value, 0.0, 1.0)
     return np.asarray(value * value * (3.0 - 2.0 * value), np.float32)

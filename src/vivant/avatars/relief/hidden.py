@@ -96,7 +96,7 @@ def _occluded(pose: HeadPose, shape: Floats, triangles: Ints) -> Floats:
 
 
 def _spread(values: Floats, triangles: Ints) -> Floats:
-    """Mean over each point's neighbours in the mesh, itself included."""
+    """Mean of `values` (V,) over each point's neighbours in the mesh (T, 3), itself included."""
     total, count = values.astype(np.float64), np.ones(len(values))
     for a, b in ((0, 1), (1, 2), (2, 0)):
         for here, there in ((a, b), (b, a)):
@@ -108,6 +108,7 @@ def _spread(values: Floats, triangles: Ints) -> Floats:
 def _draw_tile(
     model: FaceModel, blank: HiddenSide, pose: HeadPose, shape: Floats, triangles: Ints, texture: Bytes, scale: float
 ) -> Bytes:
+    """The far side (rows, columns, 4) as the near side shows it, with the light of its own."""
     rows = int(np.ceil((blank.corner[1] - shape[:, 1].min() + TILE_MARGIN) * blank.scale))
     columns = int(np.ceil((shape[:, 0].max() - blank.corner[0] + TILE_MARGIN) * blank.scale))
     own = pose.picture_from_head(shape)[:, :2] * scale - 0.5
@@ -128,6 +129,7 @@ def _tint(near: Floats, far: Floats, trusted: Floats, sigma: float) -> Floats:
     small = min(1.0, 24.0 / sigma)
 
     def blurred(values: Floats) -> Floats:
+        """(rows, columns, ...) to a smaller, blurred map."""
         shrunk = cv2.resize(values, None, fx=small, fy=small, interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.GaussianBlur(shrunk, (0, 0), sigma * small), np.float32)
 
@@ -138,7 +140,7 @@ def _tint(near: Floats, far: Floats, trusted: Floats, sigma: float) -> Floats:
 
 
 def _extend(tile: Bytes, covered: NDArray[np.bool_]) -> Bytes:
-    """Fill the margin with the nearest covered pixel, so that sampling at the rim stays inside the face."""
+    """Fill the margin of (rows, columns, 4) with the nearest covered pixel: sampling at the rim stays in the face."""
     _, labels = cv2.distanceTransformWithLabels(
         (~covered).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
     )

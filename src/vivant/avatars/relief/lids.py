@@ -57,7 +57,7 @@ class Patch:
         return np.asarray(out, np.float32)
 
     def _surroundings(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """The part of `picture` that holds the patch, and its first (x, y)."""
+        """The part (h, w, 3) of `picture` (H, W, 3) that holds the patch, and its first (x, y)."""
         corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32) * self.size / self.scale
         places = self.origin + corners @ self.axes
         first = np.maximum(np.floor(places.min(0)).astype(np.int64) - 2, 0)
@@ -134,7 +134,7 @@ def find_edges(image: Floats, points: Floats, patch: Patch) -> tuple[Floats, Flo
 def _fit_edges(
     image: Floats, heights: tuple[Floats, Floats], ends: tuple[float, float], unit: float
 ) -> tuple[Floats, Floats, float, float]:
-    """The best of all shifts and bulges of both lids, and the eye's two ends."""
+    """The best of all shifts and bulges of both lids, each (columns,), and the eye's two ends."""
     evidence = _lid_evidence(image, unit)
     part = np.linspace(0.1, 0.9, 25, dtype=np.float32)
     gains = np.linspace(-0.08, 0.14, 12, dtype=np.float32)
@@ -160,7 +160,7 @@ def _fit_edges(
 
 
 def _lid_evidence(image: Floats, unit: float) -> tuple[Floats, Floats]:
-    """How much each pixel looks like the rim of the upper lid (a dark ridge), and like the lower lid (a step)."""
+    """How much each pixel (rows, columns) looks like the upper lid's rim (a dark ridge) and the lower's (a step)."""
     smooth = cv2.GaussianBlur(image, (0, 0), 0.015 * unit)
     bright = smooth.mean(2)
     d = max(1, round(0.06 * unit))
@@ -192,7 +192,7 @@ def lid_heights(lids: Lids, close: float, raised: float) -> tuple[Floats, Floats
 
 
 def smoothstep(value: Floats) -> Floats:
-    """0 below 0, 1 above 1, smooth between."""
+    """(...): 0 below 0, 1 above 1, smooth between."""
     value = np.minimum(np.maximum(value, 0.0), 1.0)  # np.clip takes several times as long on small arrays
     return np.asarray(value * value * (3.0 - 2.0 * value), np.float32)
 
@@ -261,7 +261,7 @@ def paint_lids(lids: Lids, image: Floats, edges: tuple[Floats, Floats], unit: fl
 
 
 def _knots(rows: Floats, to: list[Floats], start: list[Floats]) -> Floats:
-    """Source row of each row: piecewise linear through (to[i], start[i]), slope 1 beyond."""
+    """Source row of each of `rows` (rows, 1): piecewise linear through (to[i], start[i]), slope 1 beyond."""
     result = start[0] + np.minimum(rows - to[0], 0.0)
     for k in range(len(to) - 1):
         length = np.maximum(to[k + 1] - to[k], 1e-3)
@@ -270,7 +270,7 @@ def _knots(rows: Floats, to: list[Floats], start: list[Floats]) -> Floats:
 
 
 def _upper_map(lids: Lids, rows: Floats, fall: Floats, turn: Floats, unit: float) -> Floats:
-    """Row of the source for each row of the upper lid: lashes foreshorten, lid unfolds below the crease."""
+    """Row of the source (rows, columns) for each of the upper lid: lashes foreshorten, lid unfolds below the crease."""
     band = np.minimum(0.07 * unit, 0.5 * (lids.upper - lids.crease))
     squeeze = 1.0 - 0.45 * turn
     to = [lids.brow, lids.crease + 0.15 * fall, lids.upper + fall - band * squeeze, lids.upper + fall]
@@ -278,12 +278,13 @@ def _upper_map(lids: Lids, rows: Floats, fall: Floats, turn: Floats, unit: float
 
 
 def _lower_map(lids: Lids, rows: Floats, lower: Floats, unit: float) -> Floats:
+    """Row of the source (rows, columns) for each row of the lower lid."""
     fixed = lids.lower + 0.30 * unit
     return _knots(rows, [lower, lower + 0.05 * unit, fixed], [lids.lower, lids.lower + 0.05 * unit, fixed])
 
 
 def _fresh_skin(lids: Lids, rows: Floats, upper: Floats, turn: Floats) -> Floats:
-    """The unfolded lid: skin over a ball, lighter in the middle, darker toward crease and corners."""
+    """The unfolded lid (rows, columns, 3): skin over a ball, lighter in the middle, darker to crease and corners."""
     height = np.maximum(upper - lids.crease, 1.0)
     v = np.clip((rows - lids.crease) / height, 0.0, 1.0)
     bulge = 4.0 * v * (1.0 - v)
@@ -293,7 +294,7 @@ def _fresh_skin(lids: Lids, rows: Floats, upper: Floats, turn: Floats) -> Floats
 
 
 def _draw_lashes(lids: Lids, lid: Floats, rows: Floats, upper: Floats, turn: Floats, unit: float) -> Floats:
-    """Darken the closing line, and let the lashes turn downward with the lid."""
+    """Darken the closing line of `lid` (rows, columns, 3), and let the lashes turn downward with the lid."""
     distance = (rows - upper) / unit
     shut = smoothstep((turn - 0.2) / 0.8) * smoothstep((lids.lower - lids.upper) / (0.06 * unit))
     source = np.asarray(lids.upper - np.maximum(distance, 0.0) * unit / 0.75 - 0.5, np.float32)

@@ -94,10 +94,12 @@ def _skin(portrait: Portrait, shape: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _median_colour(colours: Floats, weights: Floats) -> Floats:
+    """The weighted median (3,) of `colours` (N, 3)."""
     return np.asarray([_weighted_median(channel, weights) for channel in colours.T], np.float32)
 
 
 def _triangle_normals(shape: Floats, triangles: Ints) -> tuple[Floats, Floats]:
+    """Unit normals (T, 3) and twice the areas (T,) of the triangles (T, 3) of `shape` (V, 3)."""
     corners = shape[triangles]
     crossed = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     doubled = np.linalg.norm(crossed, axis=1)
@@ -121,6 +123,7 @@ def _read_colours(portrait: Portrait, places: Floats) -> Floats:
 
 
 def _weighted_median(values: Floats, weights: Floats) -> float:
+    """The value of (N,) below which half of the `weights` (N,) lies."""
     order = np.argsort(values)
     running = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(running, 0.5 * running[-1])])
@@ -154,7 +157,7 @@ def _fit(normals: Floats, brightness: Floats, weights: Floats) -> tuple[float, F
 
 
 def _normalised(offset: float, gradient: Floats, normals: Floats, weights: Floats, colour: Floats) -> Light:
-    """A Light that is possible: in front of the face, with some of each share, and 1 on average."""
+    """A Light that is possible: `gradient` (3,) in front of the face, some of each share, 1 on average."""
     diffuse = float(np.clip(np.linalg.norm(gradient), 0.08, 1.2))
     direction = gradient / max(float(np.linalg.norm(gradient)), 1e-6)
     direction[2] = max(direction[2], 0.15)

@@ -65,7 +65,7 @@ class Sheet:
 
 
 def face_size(landmarks: Floats) -> float:
-    """F: mean of height and width in pixels of the face at `landmarks` (>= 468, 3), unrolled by the eye line."""
+    """F: mean of height and width in pixels of the face at `landmarks` (468, 3) or more, unrolled by the eye line."""
     across = np.linalg.norm(landmarks[454, :2] - landmarks[234, :2])
     down = np.linalg.norm(landmarks[152, :2] - landmarks[10, :2])
     return float(max(across, 0.6 * down) + down) / 2
@@ -163,7 +163,7 @@ def _hull_weights(points: Floats, hull: Floats, unit: float) -> Floats:
 
 
 def _silhouette_distances(portrait: Portrait, points: Floats, unit: float) -> tuple[Floats, Floats]:
-    """For each point: distance to the person's silhouette from within, and from without (pixels)."""
+    """For each of `points` (N, 2): pixels to the person's silhouette from within (N,), and from without (N,)."""
     scale = min(1.0, 48.0 / unit)
     small = cv2.resize(portrait.person, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     pad = round(1.2 * unit * scale)
@@ -182,7 +182,7 @@ def _silhouette_distances(portrait: Portrait, points: Floats, unit: float) -> tu
 def _depth(
     hull_depth: Floats, pose: HeadPose, distance: Floats, to_rim: Floats, unit: float, settings: SheetSettings
 ) -> Floats:
-    """Depth of the sheet: an ellipse that leaves the hull and meets the plane of the head's centre at the rim."""
+    """Depth (N,) of the sheet: an ellipse that leaves the hull and meets the plane of the head's centre at the rim."""
     centre = pose.picture_from_head(HEAD_CENTRE)[2]
     whole = np.maximum(distance + to_rim, settings.minimum_rim * unit)
     part = np.clip(np.maximum(distance / whole, distance / (settings.reach * unit) * 0.6), 0.0, 1.0)
@@ -190,7 +190,7 @@ def _depth(
 
 
 def _below(landmarks: Floats, points: Floats, unit: float) -> Floats:
-    """How far below the middle of the face each point lies along the head's own axis, in F; chin about 0.25."""
+    """How far below the middle of the face each of (N, 2) lies along the head's own axis, in F; chin about 0.25."""
     down = landmarks[152, :2] - landmarks[10, :2]
     down = down / max(float(np.linalg.norm(down)), 1e-6)
     middle = landmarks[list(OVAL), :2].mean(0)
@@ -198,16 +198,19 @@ def _below(landmarks: Floats, points: Floats, unit: float) -> Floats:
 
 
 def _border_fade(window: Window, points: Floats, width: float) -> Floats:
+    """(N,) 0 at the border of `window`, 1 from `width` pixels within."""
     inside = np.minimum(points - (window.x, window.y), (window.x + window.width, window.y + window.height) - points)
     return _smoothstep(inside.min(1) / width)
 
 
 def _smoothstep(value: Floats) -> Floats:
+    """(...): 0 below 0, 1 above 1, smooth between."""
     value = np.clip(value, 0.0, 1.0)
     return np.asarray(value * value * (3.0 - 2.0 * value), np.float32)
 
 
 def _triangulate(points: Floats) -> Ints:
+    """The triangles (T, 3) of Delaunay between `points` (N, 2)."""
     from scipy.spatial import Delaunay
 
     return np.asarray(Delaunay(points.astype(np.float64)).simplices, np.int32)

@@ -197,6 +197,7 @@ def thin_lips(shape: Floats, source: Source) -> Floats:
 
 
 def _length(line: Floats) -> float:
+    """The length of a line (N, 2 or 3)."""
     return float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum())
 
 
@@ -232,12 +233,12 @@ def _upper_front(shape: Floats) -> Floats:
 
 
 def _gap(shape: Floats) -> float:
-    """Mean distance of the lips in the middle of the mouth, in head centimetres."""
+    """Mean distance of the lips in the middle of the mouth of `shape` (478, 3), in head centimetres."""
     return float(np.mean([shape[upper, 1] - shape[lower, 1] for upper, lower in LIP_PAIRS[2:7]]))
 
 
 def _share(mouth: Mouth, shape: Floats) -> float:
-    """0..1: how much of the opening is drawn here instead of being the picture's own, moved pixels."""
+    """0..1: how much of the opening of `shape` (478, 3) is drawn here instead of being the picture's moved pixels."""
     if mouth.own is not None:
         moved = np.linalg.norm((shape - mouth.rest)[INNER, :2], axis=1)
         return _smoothstep(float(moved.max()) / (0.2 + 0.09 * _gap(mouth.rest) ** 2))
@@ -378,11 +379,13 @@ def _lip_shadow(opening: Floats, local: HeadPose) -> Floats:
 
 
 def _shifted(mask: Floats, by: Floats) -> Floats:
+    """`mask` (rows, columns) moved `by` (2,) pixels."""
     matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]], np.float32)
     return np.asarray(cv2.warpAffine(mask, matrix, mask.shape[::-1], flags=cv2.INTER_LINEAR), np.float32)
 
 
 def _blurred(mask: Floats, sigma: float) -> Floats:
+    """`mask` (rows, columns) with its edges `sigma` pixels soft."""
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(0.4, sigma)), np.float32)
 
 
@@ -430,7 +433,7 @@ def _softness(portrait: Portrait) -> float:
 
 
 def _find_own_teeth(portrait: Portrait, source: Source, front: Floats, scale: float) -> tuple[OwnTeeth | None, float]:
-    """The upper teeth that the picture shows, and the height (head cm) of their edge; None if it shows none."""
+    """The upper teeth that the picture shows, on `front` (N, 3), and the height (head cm) of their edge, or None."""
     ring = portrait.landmarks[INNER, :2]
     box = _box(ring, portrait.picture.shape, 3)
     lip_line = float(source.shape[13, 1])

@@ -205,7 +205,7 @@ def _moved(shows: Floats, points: Floats, share: float) -> Floats:
 
 
 def _shows(rest: Floats, head: Floats, weight: Floats, hidden: HiddenSide | None) -> Floats:
-    """What mesh points show at rest: picture pixels, then tile pixels and share of the tile."""
+    """What mesh points show at rest: picture pixels (N, 2); or (N, 5) with tile pixels and share of the tile."""
     if hidden is None:
         return np.ascontiguousarray(rest[:, :2])
     return np.column_stack([rest[:, :2], hidden.place(head), weight]).astype(np.float32)

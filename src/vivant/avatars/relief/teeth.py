@@ -204,6 +204,7 @@ def quads(grid: Floats) -> Ints:
 
 
 def _flat(colours: Floats) -> Floats:
+    """`colours` (..., 3) as (N, 3), in 0..255."""
     return np.asarray(np.clip(colours, 0, 255).reshape(-1, 3), np.float32)
 
 

@@ -177,7 +177,7 @@ def turned_light(wrinkles: Wrinkles, turn: Floats) -> Floats:
 
 
 def _multiply(wrinkles: Wrinkles, pixels: Bytes, flow: Floats, total: Floats) -> None:
-    """Multiply `pixels` by the exponential of the map `total` (rows, columns), seen through `flow`."""
+    """Multiply `pixels` (H, W, 3) by the exponential of the map `total` (rows, columns), seen through `flow`."""
     box = _box_of(flow, wrinkles)
     if box is None:
         return
@@ -224,7 +224,7 @@ def _box_of(flow: Floats, wrinkles: Wrinkles) -> tuple[slice, slice] | None:
 
 
 def _called(gains: Floats, curves: Floats) -> Floats:
-    """(folds,) 0..1; several curves together call louder, but never beyond 1."""
+    """(F,) 0..1 of `gains` (F, 52); several curves together call louder, but never beyond 1."""
     return np.asarray(1.0 - np.prod(1.0 - gains * curves, axis=1), np.float32)
 
 
@@ -243,7 +243,7 @@ class Ground:
 
 
 def _read_ground(portrait: Portrait, source: Source, low: Floats, scale: float, shape: tuple[int, int]) -> Ground:
-    """Everything about the map whose left top corner is at `low` picture pixels, with `scale` map pixels per pixel."""
+    """Everything about the map whose left top corner (2,) is at `low`, with `scale` map pixels per picture pixel."""
     model = load_face_model()
     triangles = np.concatenate([model.triangles, model.eye_triangles, model.mouth_triangles])
     normals = vertex_normals(source.shape, triangles)
@@ -282,7 +282,7 @@ def _readable(light: Light, least_diffuse: float) -> Light:
 def _patch(
     relief: Relief, ground: Ground, light: Light, bare: Floats, smooth: float, settings: WrinkleSettings
 ) -> Patch:
-    """What one fold does to the portrait's skin."""
+    """What one fold does to the portrait's skin, `bare` (rows, columns)."""
     place = ground.place - np.array([relief.column, relief.row], np.float32)
     inside = ((place > 0) & (place < relief.cavity.shape[::-1])).all(-1) & (bare > 0.0)
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
@@ -315,6 +315,7 @@ def _bare_skin(ground: Ground, light: Light, skin: Floats) -> Floats:
 
 
 def _skin(ground: Ground, bare: Floats, light: Light, rotation: Floats) -> Skin:
+    """The face of the map as a smooth surface of fewer (rows, columns)."""
     rows, columns = ground.view.shape
     size = max(2, columns // SKIN_EVERY), max(2, rows // SKIN_EVERY)
     face = np.pad((ground.view > 0.1).astype(np.uint8), 1)
@@ -329,7 +330,7 @@ def _skin(ground: Ground, bare: Floats, light: Light, rotation: Floats) -> Skin:
 
 
 def _smoothness(ground: Ground, bare: Floats) -> float:
-    """0..1: 1 for skin without any texture, such as a cartoon's or a small child's."""
+    """0..1: 1 for skin, `bare` (rows, columns), without any texture, as a cartoon's or a small child's."""
     grey = ground.colours @ LUMA
     unit = 0.006 * ground.view.shape[1]
     detail = cv2.GaussianBlur(grey, (0, 0), max(0.5, unit)) - cv2.GaussianBlur(grey, (0, 0), max(1.0, 2.5 * unit))

@@ -148,6 +148,7 @@ def _check_size(path: Path, most: int) -> None:
 
 
 def _students(path: Path, table: dict[str, str], network: nn.Module) -> dict[str, Tensor]:
+    """The weights (O, I, 1, 1) and biases of one student, by our names."""
     with read_checkpoint(path) as tensors:
         # Copies, because the file behind the tensors goes away.
         found = {key: tensor.clone().float() for key, tensor in convert(tensors, table, network, str(path)).items()}

@@ -203,6 +203,7 @@ def _lips() -> Floats:
 
 
 def _brows(pose: Doubles, c: Curves, happy: float, smile: float, constants: Constants) -> None:
+    """Set the eyebrows of `pose` (45,)."""
     down = [_share(c[f"browDown{side}"], constants.eyebrow_down_max) for side in ("Left", "Right")]
     _both(pose, f"eyebrow_{constants.eyebrow_down_mode}", ((1 - happy) * down[0], (1 - happy) * down[1]))
     inner = c["browInnerUp"]
@@ -211,6 +212,7 @@ def _brows(pose: Doubles, c: Curves, happy: float, smile: float, constants: Cons
 
 
 def _eyes(pose: Doubles, c: Curves, happy: float, constants: Constants) -> None:
+    """Set lids and irises of `pose` (45,)."""
     for side, curve_side in zip(SIDES, ("Left", "Right"), strict=True):
         blink = _share(c[f"eyeBlink{curve_side}"], constants.eye_blink_max)
         closing = "eye_wink" if constants.wink_mode == "normal" else "eye_relaxed"
@@ -227,6 +229,7 @@ def _eyes(pose: Doubles, c: Curves, happy: float, constants: Constants) -> None:
 
 
 def _mouth(pose: Doubles, c: Curves, constants: Constants) -> None:
+    """Set the mouth of `pose` (45,)."""
     opening = _ramp(c["jawOpen"], *constants.jaw_open)
     if opening == 0:
         frown = _share(c["mouthFrownLeft"] + c["mouthFrownRight"], constants.mouth_frown_max)
@@ -241,7 +244,7 @@ def _mouth(pose: Doubles, c: Curves, constants: Constants) -> None:
 
 
 def _both(pose: Doubles, group: str, values: tuple[float, float]) -> None:
-    """Set left and right of a `group` of two."""
+    """Set left and right of a `group` of two of `pose` (45,)."""
     first = INDEX[f"{group}_left"]
     pose[first : first + 2] = values
 

@@ -67,6 +67,7 @@ class _Graph:
         self._constants: list[Any] = []
 
     def constant(self, value: Tensor | NDArray[Any]) -> str:
+        """The name of a `value` of any shape (...)."""
         name = f"c{len(self._constants)}"
         array = np.ascontiguousarray(value.detach().numpy() if isinstance(value, Tensor) else value)
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
@@ -146,6 +147,7 @@ def _level(graph: _Graph, layers: nn.Module, pose: str, size: int, coarser: tupl
 
 
 def _scaled(layer: SineLayer) -> tuple[Tensor, Tensor]:
+    """Weight (O, I, 1, 1) and bias (O,) with the frequency in them."""
     assert layer.linear.bias is not None
     return layer.linear.weight.detach()[:, :, :, :] * OMEGA, layer.linear.bias.detach() * OMEGA
 

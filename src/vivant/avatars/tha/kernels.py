@@ -80,12 +80,14 @@ first, second, pair = compiled(_first), compiled(_second), compiled(_pair)
 
 
 def _wave(z: Floats, bias: Floats) -> None:
+    """Sine of `z` (N, C) plus `bias` (C,), in place."""
     for n in range(z.shape[0]):
         for c in range(z.shape[1]):
             z[n, c] = sine(z[n, c] + bias[c])
 
 
 def _wave_half(z: Pairs, bias: Floats) -> None:
+    """The same of pairs, `z` (N, C / 2)."""
     even, odd = bias[::2].copy(), bias[1::2].copy()
     for n in range(z.shape[0]):
         for c in range(z.shape[1]):
@@ -93,6 +95,7 @@ def _wave_half(z: Pairs, bias: Floats) -> None:
 
 
 def _wave_out(z: Pairs, bias: Floats, out: Floats) -> None:
+    """The same from pairs (N, C / 2) to float32 `out` (N, C)."""
     even, odd = bias[::2].copy(), bias[1::2].copy()
     for n in range(z.shape[0]):
         for c in range(z.shape[1]):
@@ -100,6 +103,7 @@ def _wave_out(z: Pairs, bias: Floats, out: Floats) -> None:
 
 
 def _wave_at(z: Floats, points: Ints, size: int, axes: Floats) -> None:
+    """Sine of `z` (N or more, C) plus what `axes` gives at `points` (N, 2), see `lift`, in place."""
     for n in range(points.shape[0]):
         y, x = centre(points[n, 0], size), centre(points[n, 1], size)
         for c in range(z.shape[1]):
@@ -107,6 +111,7 @@ def _wave_at(z: Floats, points: Ints, size: int, axes: Floats) -> None:
 
 
 def _wave_at_half(z: Pairs, points: Ints, size: int, axes: Floats) -> None:
+    """The same of pairs, `z` (N, C / 2)."""
     even, odd = axes[:, ::2].copy(), axes[:, 1::2].copy()
     for n in range(points.shape[0]):
         y, x = centre(points[n, 0], size), centre(points[n, 1], size)
@@ -117,18 +122,14 @@ def _wave_at_half(z: Pairs, points: Ints, size: int, axes: Floats) -> None:
 
 
 wave = compiled(_wave)
-"""Sine of `z` (N, C) plus `bias` (C,), in place."""
 wave_half = compiled(_wave_half)
-"""The same of pairs."""
 wave_out = compiled(_wave_out)
-"""The same from pairs to float32 `out`."""
 wave_at = compiled(_wave_at)
-"""Sine of `z` (N or more, C) plus what `axes` gives at `points` (N, 2), see `lift`, in place."""
 wave_at_half = compiled(_wave_at_half)
-"""The same of pairs."""
 
 
 def _mix(x: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
+    """`weight` (K, C) times `x` (N or more, C) plus `bias` (K,), to the first K of `out` (N, K or more)."""
     for n in range(out.shape[0]):
         for k in range(weight.shape[0]):
             total = bias[k]
@@ -138,7 +139,6 @@ def _mix(x: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
 
 
 mix = njit(cache=True, nogil=True, boundscheck=False, fastmath=True)(_mix)
-"""`weight` (K, C) times `x` (N or more, C) plus `bias` (K,), to the first K of `out` (N, K or more)."""
 
 
 def _corners(place: Any, size: Any, count: Any) -> Any:
@@ -153,6 +153,11 @@ corners = compiled(_corners)
 
 
 def _lift(grid: Floats, points: Ints, size: int, axes: Floats, out: Floats) -> None:
+    """First sine layer of a level at `points` (N, 2), row and column of a picture of `size`, to `out` (N, C).
+
+    `grid` (h, w, C) is what the coarser level gives, already through this layer's weights, read bilinearly; `axes` (3,
+    C) are the weights of x and y in -1..1, and what is the same everywhere.
+    """
     height, width, channels = grid.shape
     for n in range(points.shape[0]):
         row, column = points[n, 0], points[n, 1]
@@ -167,6 +172,7 @@ def _lift(grid: Floats, points: Ints, size: int, axes: Floats, out: Floats) -> N
 
 
 def _lift_half(grid: Pairs, points: Ints, size: int, axes: Floats, out: Pairs) -> None:
+    """The same of pairs: `grid` (h, w, C / 2) and `out` (N, C / 2)."""
     height, width, channels = grid.shape
     even, odd = axes[:, ::2].copy(), axes[:, 1::2].copy()
     for n in range(points.shape[0]):
@@ -185,16 +191,11 @@ def _lift_half(grid: Pairs, points: Ints, size: int, axes: Floats, out: Pairs) -
 
 
 lift = compiled(_lift)
-"""First sine layer of a level at `points` (N, 2), row and column of a picture of `size`, to `out` (N, C).
-
-`grid` (h, w, C) is what the coarser level gives, already through this layer's weights, read bilinearly; `axes` (3, C)
-are the weights of x and y in -1..1, and what is the same everywhere.
-"""
 lift_half = compiled(_lift_half)
-"""The same of pairs."""
 
 
 def _place(values: NDArray[Any], points: Ints, out: NDArray[Any]) -> None:
+    """`values` (N or more, C or more) to their `points` (N, 2) of `out` (S, S, C)."""
     for n in range(points.shape[0]):
         to = out[points[n, 0], points[n, 1]]
         for k in range(to.shape[0]):
@@ -202,10 +203,10 @@ def _place(values: NDArray[Any], points: Ints, out: NDArray[Any]) -> None:
 
 
 place = compiled(_place)
-"""`values` (N or more, C or more) to their `points` (N, 2) of `out` (S, S, C)."""
 
 
 def _sampled(image: Floats, x: Any, y: Any, channel: Any) -> Any:
+    """`image` (S, S, C) at one place, bilinear."""
     size = image.shape[0]
     left, top = int(x), int(y)
     right, bottom = min(left + 1, size - 1), min(top + 1, size - 1)
@@ -219,6 +220,10 @@ sampled = compiled(_sampled)
 
 
 def _blend(image: Floats, motion: Floats, points: Ints, out: Floats) -> None:
+    """`image` (S, S, 4) moved by `motion` (N, 7 or more: flow, alpha, colour) at `points` (N, 2), to `out` (N, 4).
+
+    `motion` and `out` may be longer.
+    """
     size = np.float32(image.shape[0])
     for n in range(points.shape[0]):
         x = np.float32(points[n, 1]) + motion[n, 0] * size * HALF
@@ -230,12 +235,16 @@ def _blend(image: Floats, motion: Floats, points: Ints, out: Floats) -> None:
 
 
 blend = compiled(_blend)
-"""`image` (S, S, 4) moved by `motion` (N, 7 or more: flow, alpha, colour) at `points` (N, 2), to `out` (N, 4).
-
-`motion` and `out` may be longer."""
 
 
 def _judge(motion: Floats, mask: Bytes, detail: Floats, error: Any, rows: Any, kinds: Bytes) -> None:
+    """How each cell of a coarse `motion` (S, S, 8) is to be drawn: 0 not at all, 1 by interpolation, 2 more finely.
+
+    More finely where the bends from cell to cell are more than `error`: the flow's in pixels times the contrast of what
+    it shows, that of new pixels' alpha, and their colours' times alpha. Not at all outside of `mask` (S, S) and where
+    neither the drawing, whose `detail` (C, C) is 0 where it is transparent, nor new pixels are. To `kinds` (S, S), from
+    and up to the two `rows`.
+    """
     size = motion.shape[0]
     cells = np.float32(detail.shape[0])
     last = cells - ONE
@@ -263,16 +272,10 @@ def _judge(motion: Floats, mask: Bytes, detail: Floats, error: Any, rows: Any, k
 
 
 judge = compiled(_judge)
-"""How each cell of a coarse `motion` (S, S, 8) is to be drawn: 0 not at all, 1 by interpolation, 2 more finely.
-
-More finely where the bends from cell to cell are more than `error`: the flow's in pixels times the contrast of what it
-shows, that of new pixels' alpha, and their colours' times alpha. Not at all outside of `mask` (S, S) and where neither
-the drawing, whose `detail` (C, C) is 0 where it is transparent, nor new pixels are. To `kinds` (S, S), from and up to
-the two `rows`.
-"""
 
 
 def _list_pixels(mask: Bytes, kind: Any, side: Any, out: Ints) -> None:
+    """Row and column of the `side` * `side` pixels of each cell where `mask` (H, W) is `kind`, to `out` (N, 2)."""
     n = 0
     for row in range(mask.shape[0]):
         for column in range(mask.shape[1]):
@@ -284,10 +287,10 @@ def _list_pixels(mask: Bytes, kind: Any, side: Any, out: Ints) -> None:
 
 
 list_pixels = compiled(_list_pixels)
-"""Row and column of the `side` * `side` pixels of each cell where `mask` (H, W) is `kind`, to `out` (N, 2)."""
 
 
 def _widen(motion: Floats, points: Ints, size: Any, out: Floats) -> None:
+    """`motion` (S, S, 8) read linearly at `points` (N, 2) of a picture of `size`, to `out` (N, 8)."""
     count = motion.shape[0]
     for n in range(points.shape[0]):
         top, bottom, v = corners(points[n, 0], size, count)
@@ -299,10 +302,10 @@ def _widen(motion: Floats, points: Ints, size: Any, out: Floats) -> None:
 
 
 widen = compiled(_widen)
-"""`motion` (S, S, 8) read linearly at `points` (N, 2) of a picture of `size`, to `out` (N, 8)."""
 
 
 def _find_shown(coarse: Floats, solid: NDArray[np.bool_], found: NDArray[np.bool_]) -> None:
+    """Whether tiles show something `solid` (T, T) or new pixels by the motion `coarse` (S, S, 8), to `found` (T, T)."""
     count, size = coarse.shape[0], found.shape[0]
     side, last = np.float32(size), np.float32(size - 1)
     for row in range(size):
@@ -319,10 +322,13 @@ def _find_shown(coarse: Floats, solid: NDArray[np.bool_], found: NDArray[np.bool
 
 
 find_shown = compiled(_find_shown)
-"""Whether tiles show something `solid` (T, T) or new pixels by the motion `coarse` (S, S, 8), to `found` (T, T)."""
 
 
 def _paint(colours: Floats, points: Ints, table: Bytes, straight: bool, out: Bytes) -> None:
+    """Network `colours` (N or more, 4) as bytes in `out` (H, W, 4) at `points`, by a `table` (LEVELS + 1,) of light.
+
+    `straight` divides by alpha, as `picture.picture_of_tensor` does.
+    """
     last = np.float32(LEVELS)
     for n in range(points.shape[0]):
         row, column = points[n, 0], points[n, 1]
@@ -337,15 +343,15 @@ def _paint(colours: Floats, points: Ints, table: Bytes, straight: bool, out: Byt
 
 
 paint = compiled(_paint)
-"""Network `colours` (N or more, 4) as bytes in `out` (H, W, 4) at `points`, through the `table` (LEVELS + 1,) of light.
-
-`straight` divides by alpha, as `picture.picture_of_tensor` does.
-"""
 
 
 def _interpolate(
     motion: Floats, kinds: Bytes, rows: Any, image: Floats, table: Bytes, straight: bool, out: Bytes
 ) -> None:
+    """Draw the cells of `kinds` (S, S) that are 1, from and up to two `rows`, by their `motion` (S, S, 8), linear.
+
+    See `blend` and `paint` for the rest.
+    """
     size = out.shape[0]
     side = size // kinds.shape[0]
     points = np.empty((size * side, 2), np.int32)
@@ -364,7 +370,3 @@ def _interpolate(
 
 
 interpolate = compiled(_interpolate)
-"""Draw the cells of `kinds` (S, S) that are 1, from and up to two `rows`, by their `motion` (S, S, 8) read linearly.
-
-See `blend` and `paint` for the rest.
-"""

@@ -104,6 +104,7 @@ class LiveStudent:
             return self._draw(np.asarray(pose, np.float32))
 
     def _draw(self, pose: Floats) -> Bytes:
+        """The picture (512, 512, 4) of a `pose` (45,)."""
         axes, (face, beside) = [level.axes(pose) for level in self._levels], self._face_tasks(pose)
         out = np.zeros((SIZE, SIZE, 4), np.uint8)
         show = Show(self._picture, self._last, light_table(), self._straight, out)
@@ -123,14 +124,14 @@ class LiveStudent:
         return out
 
     def _shown(self, axes: list[Floats], others: Iterable[Task]) -> Mask:
-        """Which tiles may show something; does `others` as well."""
+        """Which tiles (T, T) may show something; does `others` as well."""
         rough, points = self._motion(COARSE), pixels(COARSE)
         sweep = Sweep(self._levels, COARSE, axes, self._scratch)
         self._crew.run([*others, *sweep.tasks(None, points, colours(self._last, points, rough))])
         return shown(self._solid, rough)
 
     def _face_tasks(self, pose: Floats) -> tuple[Iterator[Task], Iterator[Task]]:
-        """What draws the face: the second ones need all of the first ones."""
+        """What draws the face of a `pose` (45,): the second ones need all of the first ones."""
         coarse, fine = self._face
         first = Sweep([coarse], FACE_SIZE // 2, [coarse.axes(pose)], self._scratch)
         then = Sweep([fine], FACE_SIZE, [fine.axes(pose)], self._scratch)
@@ -141,7 +142,7 @@ class LiveStudent:
         )
 
     def _greatest_detail(self) -> Floats:
-        """`detail_of` the drawing, the greatest of some expressions."""
+        """`detail_of` the drawing (T, T), the greatest of some expressions."""
         found = np.zeros((TILES, TILES), np.float32)
         for expression in FACES:
             for tasks in self._face_tasks(pose_of(expression)):
@@ -152,12 +153,13 @@ class LiveStudent:
         return found
 
     def _motion(self, size: int) -> Floats:
+        """An empty `rough` (S, S, 8) for a level of `size` S."""
         out = self._motions[size]
         out[:] = 0  # cells at the rim of what is drawn look at their neighbours
         return out
 
     def _judged(self, rough: Floats, mask: Mask) -> Bytes:
-        """How each cell in `mask` is to be drawn, see `kernels.judge`; of the coarser ones, as the worst neighbour."""
+        """How each cell (S, S) is to be drawn, see `kernels.judge`; of the coarser ones, as the worst neighbour."""
         size = len(rough)
         kinds = np.empty((size, size), np.uint8)
         error = ERRORS[size]
@@ -166,7 +168,7 @@ class LiveStudent:
 
 
 def detail_of(image: Floats) -> Floats:
-    """(TILES, TILES): the greatest step from pixel to pixel in and around each tile; 0 where it is transparent."""
+    """(T, T): the greatest step from pixel to pixel in and around each tile; 0 where it is transparent."""
     step = np.zeros(image.shape[:2], np.float32)
     for channel in np.ascontiguousarray(image.transpose(2, 0, 1)):
         step[:, 1:] = np.maximum(step[:, 1:], np.abs(channel[:, 1:] - channel[:, :-1]))

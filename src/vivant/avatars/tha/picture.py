@@ -73,9 +73,11 @@ def srgb_of_linear(light: Tensor) -> Tensor:
 
 
 def _light(image: Tensor) -> Tensor:
+    """Linear light 0..1 of an image (N, 4, H, W) in -1..1."""
     return (image.detach().float().contiguous() * 0.5 + 0.5).clamp_(0, 1)
 
 
 def _bytes(image: Tensor) -> Bytes:
+    """(N, 4, H, W) in 0..255 to (N, H, W, 4), or (H, W, 4) of one."""
     pixels: Bytes = image.byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return pixels[0] if len(pixels) == 1 else pixels

@@ -182,6 +182,7 @@ def fold_last(layer: nn.Conv2d) -> Last:
 
 
 def _folded(layer: SineLayer) -> tuple[Tensor, Tensor]:
+    """Weight (I, O) and bias (O,) whose product is in turns, a quarter behind."""
     weight, bias = layer.linear.weight, layer.linear.bias
     assert bias is not None
     scale = OMEGA / (2 * pi)
@@ -189,6 +190,7 @@ def _folded(layer: SineLayer) -> tuple[Tensor, Tensor]:
 
 
 def _filled(weight: Tensor, dtype: torch.dtype, rows: int | None = None) -> Tensor:
+    """`weight` (I, O) with zeros up to sizes that are quick."""
     inputs, outputs = weight.shape
     filled = torch.zeros(_up(inputs) if rows is None else rows, _up(outputs), dtype=torch.float64)
     filled[:inputs, :outputs] = weight
@@ -196,6 +198,7 @@ def _filled(weight: Tensor, dtype: torch.dtype, rows: int | None = None) -> Tens
 
 
 def _filled_bias(bias: Tensor) -> Floats:
+    """`bias` (O,) for the filled channels."""
     # A channel that only fills up stays at sin = 0.
     filled = nn.functional.pad(bias, (0, _up(len(bias)) - len(bias)), value=-0.25)
     return np.asarray(filled.float().numpy())
@@ -254,6 +257,7 @@ class Sweep:
             yield partial(self._draw, grid, points[start : start + length], start, sink)
 
     def _draw(self, grid: Memory, points: Ints, start: int, sink: Sink) -> None:
+        """Draw `points` (N, 2) from what the coarser level gives, `grid` (h, w, C); `start` is the first's number."""
         level = self.levels[0]
         # A product of a new size costs the time of preparing it: only some sizes are used; the excess is not read.
         rows = -(-len(points) // ROWS) * ROWS
@@ -281,11 +285,13 @@ def _waved(z: Block, bias: Floats, kind: torch.dtype) -> Block:
 
 
 def _entry(finer: Level) -> Tensor:
+    """The weights (I, O) by which a finer level reads a coarser one."""
     assert finer.feature is not None
     return finer.feature
 
 
 def _memory(x: Tensor) -> Memory:
+    """The numbers of `x` (N, C), in pairs (N, C / 2) where they are bfloat16."""
     return np.asarray(x.view(torch.uint32).numpy() if x.dtype == torch.bfloat16 else x.numpy())
 
 

@@ -86,12 +86,13 @@ def nearest_rotation(matrix: Floats | Doubles) -> Floats:
 
 
 def _share(cutoff: Doubles | np.float64, passed: float) -> Doubles:
-    """How much of the way to the new value a low pass of `cutoff` Hz goes in `passed` seconds."""
+    """How much of the way to the new value a low pass of `cutoff` (...) Hz goes in `passed` seconds."""
     turn = 2 * np.pi * cutoff * passed
     return np.asarray(turn / (turn + 1))
 
 
 def _state(values: Doubles, state: FaceState) -> FaceState:
+    """`state` with these `values` (66,)."""
     v = values.astype(np.float32)
     return replace(
         state, curves=v[:52], rotation=nearest_rotation(v[52:61].reshape(3, 3)), translation=v[61:64], gaze=v[64:]

@@ -101,10 +101,12 @@ class StudentPoser:
         return Outputs._make(planes)
 
     def _last_sweep(self, pose: Floats) -> Sweep:
+        """What draws the finest level in a `pose` (45,)."""
         level = self._levels[-1]
         return Sweep([level], SIZE, [level.axes(pose)], self._scratch)
 
     def _image(self, pose: Floats) -> Floats:
+        """The drawing (512, 512, 4), linear, with its face in `pose` (45,)."""
         image = self._picture.copy()
         sink = colours(self._face_last, face_points(), image)
         self._crew.run(
@@ -113,7 +115,7 @@ class StudentPoser:
         return image
 
     def _grid(self, pose: Floats) -> Floats:
-        """What the last level takes from the others."""
+        """What the last level takes from the others: (S, S, C) in a `pose` (45,)."""
         grid: Floats | None = None
         for level, finer, size in zip(self._levels, self._levels[1:], SIZES, strict=False):
             out = finer.grid(size)
@@ -167,6 +169,6 @@ def light_of(character: Character) -> Floats:
 
 @cache
 def light_table() -> Bytes:
-    """Bytes of linear light 0..1 in steps of 1 / `kernels.LEVELS`."""
+    """Bytes (L + 1,) of linear light 0..1 in steps of 1 / L, L = `kernels.LEVELS`."""
     light = torch.linspace(0, 1, kernels.LEVELS + 1, dtype=torch.float64)
     return np.asarray((srgb_of_linear(light) * 255).round().byte().numpy())

@@ -160,6 +160,7 @@ def _own_picture(character: Character, found: Bytes, name: str) -> Bytes:
 
 
 def _student(character: Character, settings: ThaSettings) -> Callable[[Bytes], Draw]:
+    """What draws a character's picture (512, 512, 4) of each pose."""
     if settings.live:
         from vivant.avatars.tha.live_student import LiveStudent
 
@@ -172,6 +173,7 @@ def _student(character: Character, settings: ThaSettings) -> Callable[[Bytes], D
 
 
 def _full_system(settings: ThaSettings) -> Callable[[Bytes], Draw]:
+    """What makes of a drawing (512, 512, 4) what draws it in each pose."""
     from vivant.avatars.tha.posers import open_poser
 
     names = _candidates(settings)
@@ -189,6 +191,7 @@ def _full_system(settings: ThaSettings) -> Callable[[Bytes], Draw]:
 
 
 def _compact_system() -> Callable[[Bytes], Draw]:
+    """The same, by the packaged network: of (512, 512, 4)."""
     from vivant.avatars.tha.compact import open_compact
 
     poser = open_compact()

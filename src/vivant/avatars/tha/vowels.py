@@ -61,7 +61,7 @@ def candidates() -> Candidates:
 
 
 def _face(face: NDArray[np.int_]) -> tuple[Doubles, ...]:
-    """The five parts of `Candidates` for one face: 0 and 1 fix a weight there, 2 leaves it free."""
+    """The five parts of `Candidates` for one face (4,): 0 and 1 fix a weight there, 2 leaves it free."""
     free, full = face == 2, (face == 1).astype(np.float64)
     used = SHAPES[free].T
     solve = np.linalg.pinv(used)

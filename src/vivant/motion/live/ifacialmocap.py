@@ -88,7 +88,7 @@ def rotation_about(x: float, y: float, z: float) -> Floats:
 
 
 def _gaze(packet: Packet, curves: Floats) -> Floats:
-    """Mean of both eyes; where the packet has no eyes, what the look curves say. The curves always agree with it."""
+    """Mean (2,) of both eyes; where the packet has no eyes, what the look curves say. The curves always agree."""
     eyes = [packet.bones[name] for name in ("leftEye", "rightEye") if name in packet.bones]
     if eyes:
         down, right, _ = np.radians(np.mean(eyes, axis=0))

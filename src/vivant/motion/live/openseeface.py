@@ -187,7 +187,7 @@ def _curves(moved: Floats, opening: tuple[float, float]) -> Floats:
 
 
 def _place(pose: HeadPose, rest_scale: float) -> Floats:
-    """The head's place in the picture in inter-ocular distances; a larger face than at rest is nearer."""
+    """The head's place (3,) in the picture in inter-ocular distances; a larger face than at rest is nearer."""
     right, left = load_face_model().neutral[list(OUTER_EYE_CORNERS)]
     unit = rest_scale * float(np.linalg.norm(left - right))
     x, y, _ = pose.translation / unit

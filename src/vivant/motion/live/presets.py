@@ -44,6 +44,7 @@ _OTHER_NAMES = {
 
 
 def _vector(amounts: Amounts) -> NDArray[np.float64]:
+    """`amounts` by name as curves (52,)."""
     vector = np.zeros(len(CURVES))
     for name, amount in amounts.items():
         for one in (name,) if name in INDEX else tuple(name + side for side in _BOTH):
@@ -53,7 +54,7 @@ def _vector(amounts: Amounts) -> NDArray[np.float64]:
 
 @functools.cache
 def _table() -> Mapping[str, NDArray[np.float64]]:
-    """What each known name, in small letters, adds to the curves."""
+    """What each known name, in small letters, adds to the curves (52,)."""
     table = {name.lower(): _vector(amounts) for name, amounts in PRESETS.items()}
     table |= {name: table[preset.lower()] for name, preset in _OTHER_NAMES.items()}
     table["blink"] = table["blink_l"] + table["blink_r"]

@@ -50,6 +50,7 @@ class Rest:
 
 
 def _doubles(values: Floats) -> list[float]:
+    """`values` (N,) as a list."""
     return [float(value) for value in values]
 
 

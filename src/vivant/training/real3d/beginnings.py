@@ -62,13 +62,13 @@ def load_start(parts: Parts, folder: Path) -> None:
 
 
 def fitting(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Those of `tensors` that have a name and a shape of `network`."""
+    """Those of `tensors` that have a name and a shape (...) of `network`."""
     ours = network.state_dict()
     return {name: tensor for name, tensor in tensors.items() if name in ours and ours[name].shape == tensor.shape}
 
 
 def seeing(tensors: Mapping[str, Tensor], inputs: int) -> dict[str, Tensor]:
-    """ResNet-34 for so many channels: its first filter over again for channels beyond the third, weaker by as much."""
+    """ResNet-34 for so many channels: its first filter (64, 3, 7, 7) over again beyond the third, weaker by as much."""
     if FIRST not in tensors:
         return dict(tensors)
     first = tensors[FIRST]

@@ -170,7 +170,7 @@ def cameras_of(clips: list[Clip]) -> Tensor:
 
 
 def far_frames(count: int, frame: int) -> NDArray[np.int64]:
-    """Those of `count` frames that are far enough from `frame` to be paired with it."""
+    """Those (N,) of `count` frames that are far enough from `frame` to be paired with it."""
     apart = np.abs(np.arange(count) - frame)
     return np.flatnonzero(apart >= min(FURTHEST, max((count - 1 - frame) / 2, frame / 2)))
 
@@ -191,4 +191,5 @@ def open_clips(folder: Path, *, torso: bool = False) -> list[Clip]:
 
 
 def _about(values: Floats, random: np.random.Generator) -> Floats:
+    """`values` (...) a little off."""
     return values + random.normal(0, MOVED, values.shape).astype(np.float32)

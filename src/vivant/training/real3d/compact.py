@@ -100,6 +100,7 @@ def train_compact(head: ViewHead, folder: Path, work: Path, recipe: CompactRecip
     test = _lesson([_plain(one, recipe.points) for one in held[:24]], recipe.device)
 
     def losses(step: int) -> dict[str, Tensor]:
+        """The losses of one step, each ()."""
         random = np.random.default_rng([recipe.seed, step])
         chosen = [learnt[k] for k in random.integers(len(learnt), size=recipe.examples)]
         return compact_losses(head, _lesson([varied(one, recipe.points, random) for one in chosen], recipe.device))
@@ -114,7 +115,7 @@ def train_compact(head: ViewHead, folder: Path, work: Path, recipe: CompactRecip
 
 
 def compact_losses(head: ViewHead, lesson: Lesson) -> dict[str, Tensor]:
-    """Weighted losses: places free or taken, colours of the surface mixed and by the network alone."""
+    """Weighted losses, each (): places free or taken, colours of the surface mixed and by the network alone."""
     field = _decoded(head, lesson)
     count = lesson.places.shape[1]
     mixed, own = ((colour[:, count:] - lesson.colour).abs().mean() for colour in (field.colour, field.own))
@@ -148,11 +149,13 @@ def _decoded(head: ViewHead, lesson: Lesson) -> Field:
 
 
 def _lesson(parts: list[tuple[Floats, ...]], device: str) -> Lesson:
+    """Examples of arrays (...) as one with (B, ...)."""
     tensors = [torch.from_numpy(np.stack(part)).to(device) for part in zip(*parts, strict=True)]
     return Lesson(tensors[0].to(memory_format=torch.channels_last), *tensors[1:])
 
 
 def _plain(example: Example, points: int) -> tuple[Floats, ...]:
+    """An example as it is: input (C, S, S), rotation (3, 3), places (P, 3), taken (P,), surface and colour (P, 3)."""
     maps = mesh_maps(example.landmarks)
     rotation = HeadWindow.of_landmarks(example.landmarks).pose.rotation
     picture = network_input(example.picture, example.mask, example.inside, maps)
@@ -160,7 +163,7 @@ def _plain(example: Example, points: int) -> tuple[Floats, ...]:
 
 
 def varied(example: Example, points: int, random: Random) -> tuple[Floats, ...]:
-    """An example in other colours, mirrored half of the time, with mask and mesh as inexact as those of photographs.
+    """An example in other colours, mirrored half of the time, its mask and mesh as inexact as those of photographs.
 
     The arrays of a `Lesson` without its first axis.
     """
@@ -180,6 +183,7 @@ def varied(example: Example, points: int, random: Random) -> tuple[Floats, ...]:
 
 
 def _points(example: Example, chosen: NDArray[np.int64]) -> tuple[Floats, ...]:
+    """Places (P, 3), taken (P,), surface (P, 3) and its colour (P, 3)."""
     step = np.float32(1 / STEPS)
     return (
         example.places[chosen] * step,
@@ -190,6 +194,7 @@ def _points(example: Example, chosen: NDArray[np.int64]) -> tuple[Floats, ...]:
 
 
 def _mirrored(layers: Floats, rotation: Floats, *points: Floats) -> tuple[Floats, ...]:
+    """All of a lesson mirrored: `layers` (C, S, S), `rotation` (3, 3), points (P, 3)."""
     places, taken, surface, colour = points
     flip = np.array([-1, 1, 1], np.float32)
     layers = np.ascontiguousarray(layers[:, :, ::-1])
@@ -198,7 +203,7 @@ def _mirrored(layers: Floats, rotation: Floats, *points: Floats) -> tuple[Floats
 
 
 def _bend(maps: Floats, random: Random) -> None:
-    """Depth as a landmarker guesses it: its scale and tilt are a little off."""
+    """Depth as a landmarker guesses it, in `maps` (S, S, 5) or more: its scale and tilt are a little off."""
     there = maps[..., 4] > 0
     row, column = np.nonzero(there)
     if not len(row):
@@ -211,7 +216,7 @@ def _bend(maps: Floats, random: Random) -> None:
 
 
 def _loose(mask: Bytes, random: Random) -> Bytes:
-    """A mask whose edge lies a little off, or is soft."""
+    """A mask (S, S) whose edge lies a little off, or is soft."""
     size = int(random.integers(0, 3))
     kernel = np.ones((1 + size, 1 + size), np.uint8)
     changed = cv2.dilate(mask, kernel) if random.random() < 0.5 else cv2.erode(mask, kernel)
@@ -225,6 +230,7 @@ def _tone(random: Random) -> Callable[[Floats], Floats]:
     order = turn if random.random() < 0.15 else np.arange(3)
 
     def change(colour: Floats) -> Floats:
+        """`colour` (..., 3) in another tone."""
         grey = colour.mean(-1, keepdims=True)
         toned = np.clip(grey + vivid * (colour - grey), 0, 1)[..., order] ** gamma * gain
         return np.asarray(toned, np.float32)

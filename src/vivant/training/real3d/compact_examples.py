@@ -111,6 +111,7 @@ class Seen:
         return points, self.drawn.picture[row, column]
 
     def _projected(self, points: Floats) -> tuple[Floats, Floats]:
+        """Pixels (N, 2) and distances (N,) of `points` (N, 3)."""
         world, lens = self.camera[:16].reshape(4, 4), self.camera[16:].reshape(3, 3)
         seen = (points - world[:3, 3]) @ world[:3, :3]
         far = np.maximum(seen[:, 2], np.float32(0.05))
@@ -119,12 +120,13 @@ class Seen:
 
 
 def make_examples(scene: Scene, random: np.random.Generator, count: int) -> list[dict[str, Array]]:
-    """`count` pictures of one head, each with the arrays of an example without the first axis of a shard."""
+    """`count` pictures (S, S, 3) of one head, each with the arrays of an example without the first axis of a shard."""
     around = [_around(scene, yaw, pitch, random) for yaw, pitch in AROUND]
     return [_example(scene, _portrait(scene, random), around, random) for _ in range(count)]
 
 
 def _example(scene: Scene, source: Seen, around: list[Seen], random: np.random.Generator) -> dict[str, Array]:
+    """One picture (S, S, 3) with the places (P, 3) and surface (P, 3) that all views know."""
     window, distance, landmarks = measured(scene, source)
     views = [source, *around]
     points, colours = (np.concatenate(parts) for parts in zip(*(view.surface() for view in views), strict=True))
@@ -164,7 +166,7 @@ def prepare_heads(model: IctHead, folder: Path, heads: int, seed: int) -> Iterat
 
 
 def person_examples(model: IctHead, body: Body, random: np.random.Generator) -> list[dict[str, Array]]:
-    """Pictures of a new person: each of `FACES` faces in its own light, from `PORTRAITS` sides."""
+    """Pictures (S, S, 3) of a new person: each of `FACES` faces in its own light, from `PORTRAITS` sides."""
     person = draw_person(model, body, random)
     scenes = (rendered_head(person, model, body, random) for _ in range(FACES))
     return [example for one in scenes for example in make_examples(one, random, PORTRAITS)]
@@ -181,6 +183,7 @@ def rendered_head(person: Person, model: IctHead, body: Body, random: np.random.
 
 
 def _look(scene: Scene, angles: Array, translation: Array, backdrop: Floats) -> Seen:
+    """The scene by `angles` (3,) and `translation` (3,) of the head."""
     camera = camera_of_pose(angles[None].astype(np.float32), translation[None].astype(np.float32))[0]
     return Seen(scene.draw(camera, backdrop), camera)
 
@@ -197,7 +200,7 @@ def _around(scene: Scene, yaw: float, pitch: float, random: np.random.Generator)
 
 
 def measured(scene: Scene, source: Seen) -> tuple[HeadWindow, float, Floats]:
-    """The window, the distance of the head's origin, and landmarks in picture pixels as a landmarker sees them."""
+    """The window, the distance of the head's origin, and landmarks (478, 3), pixels, as a landmarker sees them."""
     points = cube_from_head(scene.landmarks)
     focal, distance = float(source.camera[16]) * source.size, 3.0
     for _ in range(4):

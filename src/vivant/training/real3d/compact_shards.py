@@ -30,7 +30,7 @@ class Example:
     """Number of the head, which several examples share."""
 
     def __getattr__(self, name: str) -> Array:
-        """One of the arrays of the shard, without its first axis."""
+        """One of the arrays of the shard, (...) without its first axis."""
         if name not in ARRAYS:
             raise AttributeError(name)
         from safetensors import safe_open
@@ -44,7 +44,7 @@ ARRAYS = ("picture", "mask", "inside", "landmarks", "places", "taken", "surface"
 
 
 def save_examples(path: Path, examples: Sequence[Mapping[str, Array]], head: int) -> None:
-    """Write the examples of one head, under a temporary name first."""
+    """Write the examples (E, ...) of one head, under a temporary name first."""
     from safetensors.numpy import save_file
 
     arrays = {name: np.stack([one[name] for one in examples]) for name in ARRAYS}

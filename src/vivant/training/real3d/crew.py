@@ -38,7 +38,7 @@ class Crew:
             tensor.copy_(broadcast(tensor.clone()))
 
     def share_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Give every process the mean of all gradients; where one process has none it counts as zero."""
+        """Give every process the mean of all gradients (...); where one process has none it counts as zero."""
         if self.size == 1:
             return
         held = [parameter for parameter in parameters if parameter.requires_grad]

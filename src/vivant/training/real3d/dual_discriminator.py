@@ -81,6 +81,7 @@ class DualDiscriminator(nn.Module):
         return realness
 
     def _blurred(self, camera: Tensor, noise: Tensor | None) -> Tensor:
+        """`camera` (N, 25) with noise as wide as the cameras of the batch."""
         if noise is None and self.training:
             noise = torch.randn_like(camera)
         if noise is None:

@@ -15,7 +15,7 @@ from vivant.avatars.real3d.networks.style_layers import GAIN, SLOPE, low_pass
 
 
 def leaky(x: Tensor, clamp: float = math.inf, gain: float = 1.0) -> Tensor:
-    """Leaky ReLU, times the root of 2 and `gain`, not beyond +-`clamp` times `gain`."""
+    """Leaky ReLU of (N, ...), times the root of 2 and `gain`, not beyond +-`clamp` times `gain`."""
     x = F.leaky_relu(x, SLOPE) * (GAIN * gain)
     return x if math.isinf(clamp) else x.clamp(-clamp * gain, clamp * gain)
 

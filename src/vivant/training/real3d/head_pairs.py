@@ -132,8 +132,10 @@ def resized(pixels: Array, size: int, way: int = cv2.INTER_AREA) -> Array:
 
 
 def _code(head: Head, row: int) -> Tensor:
+    """The code image (1, 3, S, S) of a view."""
     return torch.from_numpy(code_of(_code_bytes(head, row)))[None]
 
 
 def _code_bytes(head: Head, row: int) -> Array:
+    """The code image (S, S, 3) as it is stored."""
     return np.asarray(head.shard.read("code", row))

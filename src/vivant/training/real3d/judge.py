@@ -44,18 +44,18 @@ def show(parts: Parts, recipe: AnyRecipe, pair: Pair) -> Shown:
 
 
 def wanted_of(recipe: AnyRecipe, view: View) -> Tensor:
-    """What a stage draws of a view."""
+    """What a stage draws of a view: (N, 3, S, S)."""
     return view.picture if recipe.stage == "torso" else view.head
 
 
 def decibels(found: Tensor, wanted: Tensor) -> float:
-    """PSNR of pictures -1..1."""
+    """PSNR of pictures (N, 3, H, W), -1..1."""
     square = (found.clamp(-1, 1) - wanted).float().square().mean() / 4
     return -10 * math.log10(max(float(square), 1e-10))
 
 
 def overlap(weights: Tensor, mask: Tensor) -> float:
-    """Intersection by union of a weight image and a mask of any size."""
+    """Intersection by union of a weight image (N, 1, S, S) and a mask of any size."""
     small = raw_of(mask, weights.shape[-1])
     one, other = weights > 0.5, small > 0.5
     return float((one & other).sum() / (one | other).sum().clamp(min=1))
@@ -78,4 +78,5 @@ def write_sheet(parts: Parts, recipe: AnyRecipe, reader: Reader, device: torch.d
 
 
 def _bytes(picture: Tensor) -> Tensor:
+    """The first of (N, 3, H, W), in 0..255."""
     return ((picture[0].float().clamp(-1, 1) + 1) * GREYS).round().to(torch.uint8)

@@ -25,12 +25,12 @@ def eye_opening(landmarks: Floats) -> Floats:
 
 
 def eye_amplitude(landmarks: Floats) -> float:
-    """How far the eyes open in a clip."""
+    """How far the eyes open in a clip of landmarks (T, 68, 3)."""
     return float(np.quantile(eye_opening(landmarks), WIDEST))
 
 
 def mouth_amplitude(landmarks: Floats) -> float:
-    """How far the mouth opens in a clip."""
+    """How far the mouth opens in a clip of landmarks (T, 68, 3)."""
     upper, lower = LIPS
     return float(np.quantile(np.abs(landmarks[:, upper] - landmarks[:, lower]).sum(1), WIDEST))
 

@@ -25,7 +25,7 @@ Density = Callable[[Tensor], Tensor]
 
 
 def l1(found: Tensor, wanted: Tensor) -> Tensor:
-    """Mean absolute difference."""
+    """Mean absolute difference () of (N, ...)."""
     return (found - wanted).abs().mean()
 
 
@@ -46,7 +46,7 @@ def masked_l1(found: Tensor, wanted: Tensor, mask: Tensor, outside: float) -> Te
 
 
 def quantile(values: Tensor, share: float) -> float:
-    """As `torch.quantile` of all `values`, of which that takes no more than 16 million."""
+    """As `torch.quantile` of all `values` (N, ...), of which that takes no more than 16 million."""
     ordered = values.flatten().sort().values
     place = share * (len(ordered) - 1)
     low = int(place)
@@ -61,7 +61,7 @@ def weights_within(weights: Tensor, mask: Tensor) -> Tensor:
 
 
 def entropy(shares: Tensor) -> Tensor:
-    """Mean entropy in bits of `shares` 0..1: nothing is half there."""
+    """Mean entropy () in bits of `shares` (N, ...) 0..1: nothing is half there."""
     p = shares.float().clamp(EPSILON, 1 - EPSILON)
     return -(p * p.log2() + (1 - p) * (1 - p).log2()).mean()
 
@@ -94,12 +94,12 @@ def deceives(realness: Tensor) -> Tensor:
 
 
 def said(realness: Tensor, *, real: bool) -> Tensor:
-    """Of a discriminator, by what it said of pictures that are `real`, or are not."""
+    """() of a discriminator, by what it said (N, 1) of pictures that are `real`, or are not."""
     return F.softplus(-realness if real else realness).mean()
 
 
 def gradient_penalty(realness: Realness, picture: Tensor, raw: Tensor) -> Tensor:
-    """R1: half of the squared gradients of the realness of real pictures, summed over pixels, mean over pictures."""
+    """R1: half of the squared gradients of the realness of real pictures (N, 3, H, W), summed over pixels."""
     picture, raw = (part.detach().requires_grad_() for part in (picture, raw))
     total = realness(picture, raw).sum()
     slopes = torch.autograd.grad(total, (picture, raw), create_graph=True)
@@ -107,7 +107,7 @@ def gradient_penalty(realness: Realness, picture: Tensor, raw: Tensor) -> Tensor
 
 
 def rough_density(density: Density, count: int, like: Tensor) -> Tensor:
-    """How much densities differ between 1000 random points of the cube and points nearby, for `count` heads."""
+    """How much densities differ () between 1000 random points of the cube and points nearby, of `count` heads."""
     points = torch.rand(count, POINTS, 3, device=like.device) - 0.5
     near = points + torch.randn_like(points) * NEAR
     both = density(torch.cat([points, near], 1))
@@ -115,7 +115,7 @@ def rough_density(density: Density, count: int, like: Tensor) -> Tensor:
 
 
 def bent(before: Tensor, middle: Tensor, after: Tensor) -> Tensor:
-    """How far the `middle` of three planes is from half way between the others."""
+    """How far () the `middle` of three planes (N, ...) is from half way between the others."""
     return l1(middle, (before + after) / 2)
 
 
@@ -136,7 +136,7 @@ class OnlineWeight(nn.Module):
         self.register_buffer("value", torch.tensor(start))
 
     def forward(self, loss: Tensor) -> Tensor:
-        """`loss` times the weight, which then moves."""
+        """`loss` () times the weight, which then moves."""
         weighted = loss * self.value.clone()
         if self.target > 0:
             way = loss.detach().clamp(min=1e-12).log10() - torch.tensor(self.target).log10().to(loss.device)

@@ -79,7 +79,7 @@ class Parts(nn.Module):
         return found
 
     def volume(self, planes: Tensor, camera: Tensor, smallest: int = 0) -> Rendered:
-        """The volume seen by `camera`, with random samples in training mode.
+        """The volume of planes (N, 3, C, H, W) seen by `camera` (N, 25), with random samples in training mode.
 
         Above 0, `smallest` has planes resized to a random size of at least so many pixels, in training mode.
         """
@@ -99,13 +99,13 @@ class Parts(nn.Module):
         return any(part.training for part in self.children())
 
     def head(self, planes: Tensor, camera: Tensor, smallest: int = 0) -> Shown:
-        """The head alone."""
+        """The head alone, of planes (N, 3, C, H, W)."""
         seen = self.volume(planes, camera, smallest)
         raw = seen.features[:, :3]
         return Shown(self.super_resolution(seen.features, raw), raw, seen.weights)
 
     def whole(self, planes: Tensor, camera: Tensor, around: Surroundings, *, same: bool) -> Shown:
-        """Head, torso and background; of the reference frame itself if `same`."""
+        """Head, torso and background, of planes (N, 3, C, H, W); of the reference frame itself if `same`."""
         network = cast(HeadTorsoSuperResolution, self.super_resolution)
         with torch.no_grad():
             seen = self.volume(planes, camera)
@@ -129,7 +129,7 @@ def raw_of(picture: Tensor, size: int) -> Tensor:
 
 @contextmanager
 def _watched(network: nn.Module) -> Iterator[list[Tensor]]:
-    """Keeps what `network` gives meanwhile."""
+    """Keeps what `network` gives meanwhile, (N, ...) each."""
     found: list[Tensor] = []
     handle = network.register_forward_hook(lambda _network, _given, made: found.append(made))
     try:

@@ -75,6 +75,7 @@ class FacePerceptual(nn.Module):
         return torch.stack([*terms, found.new_zeros([])]).nan_to_num(nan=0.0).sum()
 
     def _general(self, found: Tensor, wanted: Tensor) -> list[Tensor]:
+        """The terms, each (), of VGG19 for pictures (N, 3, H, W) and their smaller versions."""
         if self.general is None:
             return []
         mean, spread = (found.new_tensor(numbers)[:, None, None] for numbers in (MEAN, SPREAD))
@@ -86,6 +87,7 @@ class FacePerceptual(nn.Module):
         return terms
 
     def _face(self, found: Tensor, wanted: Tensor) -> list[Tensor]:
+        """The terms, each (), of VGG-Face for pictures (N, 3, H, W)."""
         if self.face is None:
             return []
         mean = found.new_tensor(FACE_MEAN)[:, None, None]
@@ -128,9 +130,11 @@ def _fill(vgg: Vgg, tensors: Tensors, counts: tuple[int, ...], fault: str) -> No
 
 
 def _differences(vgg: Vgg, pair: tuple[Tensor, Tensor]) -> list[Tensor]:
+    """How far apart () the features of both pictures (N, 3, H, W) are, layer by layer."""
     found, wanted = (vgg(picture) for picture in pair)
     return [weight * (one - other).abs().mean() for weight, one, other in zip(WEIGHTS, found, wanted, strict=True)]
 
 
 def _halved(picture: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, H / 2, W / 2)."""
     return F.interpolate(picture, scale_factor=0.5, mode="bilinear")

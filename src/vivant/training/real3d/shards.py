@@ -43,7 +43,7 @@ Array = NDArray[Any]
 
 
 def save_shard(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write a shard under a temporary name first; raises SettingsError where it is none."""
+    """Write a shard of arrays (V, ...) under a temporary name first; raises SettingsError where it is none."""
     import os
 
     from safetensors.numpy import save_file
@@ -88,7 +88,7 @@ class Shard:
 
     @cached_property
     def small(self) -> dict[str, Array]:
-        """Everything but the pictures."""
+        """Everything (V, ...) but the pictures."""
         names = ("camera", "head", "landmarks", "face", "rest", "near")
         return {name: self.file.get_tensor(name) for name in names if name in self.names}
 
@@ -105,7 +105,7 @@ class Shard:
         return int(self.file.get_slice("picture").get_shape()[1])
 
     def read(self, name: str, row: int) -> Array:
-        """One row of an array."""
+        """One row (...) of an array (V, ...)."""
         if name in self.small:
             return np.asarray(self.small[name][row])
         part: Array = self.file.get_slice(name)[row : row + 1][0]

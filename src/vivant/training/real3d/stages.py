@@ -154,7 +154,7 @@ def head_losses(told: MotionLosses, shop: Shop, shown: Shown, view: View) -> Los
 
 
 def lip_losses(shop: Shop, made: Tensor, wanted: Tensor, view: View, weights: tuple[float, float]) -> Losses:
-    """Once more, around the lips; `weights` are those of L1 and of the perceptual distance."""
+    """Once more (), around the lips of (N, 3, H, W); `weights` are those of L1 and of the perceptual distance."""
     if view.lips is None:
         return {}
     cut = []
@@ -168,7 +168,7 @@ def lip_losses(shop: Shop, made: Tensor, wanted: Tensor, view: View, weights: tu
 
 
 def plane_losses(told: MotionLosses, shop: Shop, pair: Pair, planes: Tensor) -> Losses:
-    """Densities that change little from place to place, planes that change evenly with the face."""
+    """Densities that change little from place to place, `planes` (N, 3, C, H, W) that change evenly with the face."""
     rough = losses.rough_density(partial(shop.parts.densities, planes), len(planes), planes)
     found = {"smooth": told.smooth * rough}
     if told.laplacian != "none" and pair.bend is not None:
@@ -261,19 +261,21 @@ def discrimination(
 
 
 def prefixed(found: Mapping[str, Tensor], prefix: str) -> Losses:
-    """Names with the view that they are of."""
+    """Names of losses () with the view that they are of."""
     return {f"{prefix}_{name}": value for name, value in found.items()}
 
 
 def _judged(judge: nn.Module, camera: Tensor, picture: Tensor, raw: Tensor) -> Tensor:
+    """What a discriminator says (N, 1) of pictures (N, 3, H, W)."""
     realness: Tensor = judge(picture, raw, camera)
     return realness
 
 
 def _positive(picture: Tensor) -> Tensor:
+    """(N, 3, H, W) from -1..1 to 0..1."""
     return picture * 0.5 + 0.5
 
 
 def _grown(mask: Tensor, size: int) -> Tensor:
-    """Grown as published for pictures of 512 pixels; raw pictures are small and grow by as much of their side."""
+    """(N, 1, H, W) grown as published for pictures of 512 pixels; raw ones are small and grow by as much of a side."""
     return losses.grown(mask, max(SMALLEST_GROWTH, round(losses.GROWTH * size / 512)))

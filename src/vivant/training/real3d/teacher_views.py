@@ -86,11 +86,13 @@ class TeacherViews:
         return Pair(first, second)
 
     def _camera(self, random: np.random.Generator) -> Tensor:
+        """A camera (1, 25) by chance."""
         if self.cameras is not None and random.random() < 0.5:
             place = int(random.integers(len(self.cameras)))
             return self.cameras[place : place + 1]
         return random_cameras(1, SEEN, random)
 
     def _view(self, planes: Tensor, camera: Tensor) -> View:
+        """The view of `planes` (1, 3, C, H, W) by `camera` (1, 25)."""
         picture = self.teacher(planes, camera)
         return View(picture, picture, torch.ones_like(picture[:, :1]), camera)

@@ -61,7 +61,7 @@ class FlowLessons:
         self.network, self.pool, self.shares, self.points, self.seed = network, pool, shares, points, seed
 
     def __call__(self, step: int) -> Mapping[str, Tensor]:
-        """Weighted losses of a step."""
+        """Weighted losses, each (), of a step."""
         random, device = np.random.default_rng([self.seed, 5, step]), self.pool.poses.device
         which = torch.from_numpy(random.integers(len(self.pool), size=self.points)).to(device)
         place = random.choice(len(self.shares), self.points, p=self.shares)
@@ -139,6 +139,7 @@ def moved_only(network: CoarseFlow, student: BodyStudent) -> BodyStudent:
 
 
 def _without_flow(gradient: Tensor) -> Tensor:
+    """`gradient` (O, ...) with none for the flow's numbers."""
     kept = gradient.clone()
     kept[FLOW] = 0
     return kept

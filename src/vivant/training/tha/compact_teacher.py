@@ -29,16 +29,17 @@ class CompactTeacher:
         self._rig = poser.prepare(picture).rig
 
     def faces(self, poses: Tensor) -> Tensor:
-        """See `Teacher`."""
+        """See `Teacher`: (N, 4, 128, 128)."""
         return self._each(self._face, poses)[:, :, FACE_ROWS, FACE_COLUMNS]
 
     def show(self, poses: Tensor) -> Shown:
-        """See `Teacher`."""
+        """See `Teacher`: pictures (N, 4, 512, 512) of `poses` (N, 45)."""
         flows = [self._rig.flow(pose) * np.float32(2 / SIZE) for pose in poses.cpu().numpy()]
         flow = torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).to(poses.device)
         return Shown(self.faces(poses), self._each(self._rig.draw, poses), flow)
 
     def _face(self, pose: Floats) -> Floats:
+        """The drawing (512, 512, 4) with its face in `pose` (45,)."""
         return self._rig.draw_face(pose)
 
     def _each(self, draw: Callable[[Floats], Floats], poses: Tensor) -> Tensor:

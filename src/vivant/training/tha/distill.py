@@ -131,6 +131,7 @@ def distil(
 
 
 def _fast_plan(image: Tensor, tests: Pool, pool: Pool, settings: DistillSettings) -> Plan:
+    """What is learnt of a drawing (1, 4, 512, 512) from two pools."""
     tests, pool = tests.to(image.device), pool.to(image.device)
     drawing, seed = image[0].permute(1, 2, 0).contiguous(), settings.seed
     face, body = fast.new_face().to(image.device), fast.new_body().to(image.device)
@@ -171,6 +172,7 @@ def _course(name: str, student: nn.Module, recipe: fast.Recipe, lessons: Losses)
 
 
 def _character(picture: Bytes, plan: Plan, notes: Mapping[str, str]) -> Character:
+    """The character of a drawing (512, 512, 4) with the students of `plan`."""
     face, body = ({key: value.cpu().clone() for key, value in one.state_dict().items()} for one in plan.students())
     return Character(picture, face, body, notes)
 

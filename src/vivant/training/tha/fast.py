@@ -116,7 +116,7 @@ class BodyLessons:
         self._shares = square_shares(pool, drawing, recipe)
 
     def __call__(self, step: int) -> Mapping[str, Tensor]:
-        """Weighted losses of a step."""
+        """Weighted losses, each (), of a step."""
         which, corners = self._chosen(step)
         pool, recipe = self.pool, self.recipe
         wanted, flow = squares_of(pool.posed, which, corners, recipe.side), _flows(pool, which, corners, recipe.side)
@@ -152,7 +152,7 @@ class FaceLessons:
         self._shares = pixel_shares(pool, recipe)
 
     def __call__(self, step: int) -> Mapping[str, Tensor]:
-        """Weighted losses of a step."""
+        """Weighted losses, each (), of a step."""
         random, recipe = np.random.default_rng([self.seed, 3, step]), self.recipe
         which = torch.from_numpy(random.integers(len(self.pool), size=recipe.squares))
         count = (recipe.squares, recipe.side**2)
@@ -166,7 +166,7 @@ class FaceLessons:
 
 
 def flow_lessons(network: CoarseFlow, pool: Pool, drawing: Tensor, recipe: Recipe, seed: int) -> FlowLessons:
-    """Steps of the motion."""
+    """Steps of the motion of a drawing (512, 512, 4)."""
     return FlowLessons(network, pool, square_shares(pool, drawing, recipe), recipe.squares, seed)
 
 
@@ -183,15 +183,17 @@ def squares_of(pictures: Tensor, which: Tensor, corners: Tensor, side: int) -> T
 
 
 def _flows(pool: Pool, which: Tensor, corners: Tensor, side: int) -> Tensor:
+    """The teacher's flows (B, S / 2, S / 2, 2) in squares of `side` S at `corners` (B, 2)."""
     return squares_of(pool.flow, which, corners // 2, side // 2).float()
 
 
 def _halved(flow: Tensor) -> Tensor:
+    """(B, S, S, 2) to (B, S / 2, S / 2, 2)."""
     return F.avg_pool2d(flow.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
 
 def square_shares(pool: Pool, drawing: Tensor, recipe: Recipe) -> Doubles:
-    """How often each square of the picture is learnt from (n,), rows first; sums to 1."""
+    """How often each square of the picture is learnt from (N,), rows first; sums to 1."""
     count = SIDE // recipe.side
     change = torch.zeros(count, count, dtype=torch.float64)
     for posed in pool.posed[:LOOKED_AT]:
@@ -201,12 +203,13 @@ def square_shares(pool: Pool, drawing: Tensor, recipe: Recipe) -> Doubles:
 
 
 def pixel_shares(pool: Pool, recipe: Recipe) -> Doubles:
-    """The same for the pixels of a face."""
+    """The same for the pixels (N,) of a face."""
     faces = torch.stack([decoded(face) for face in pool.faces[:LOOKED_AT]])
     change = faces.std(0).sum(2) + 0.05
     return _mixed(change.double().flatten().cpu().numpy(), recipe.anywhere)
 
 
 def _mixed(change: Doubles, anywhere: float) -> Doubles:
+    """Shares (N,) by `change` (N,), with as much `anywhere`; sums to 1."""
     shares = (1 - anywhere) * change / max(float(change.sum()), 1e-9) + anywhere / len(change)
     return np.asarray(shares / shares.sum())

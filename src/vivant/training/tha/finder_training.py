@@ -70,6 +70,7 @@ def train_finder(finder: Finder, folder: Path, settings: FinderSettings) -> Iter
     test = [draw_face(np.random.default_rng(HELD_OUT + seed)) for seed in range(24)]
 
     def losses(step: int) -> dict[str, Tensor]:
+        """Losses, each (), of a step."""
         random = np.random.default_rng([settings.seed, step])
         finder.train()
         return finder_losses(finder, *_batch([draw_face(random) for _ in range(settings.characters)], settings.device))
@@ -148,13 +149,14 @@ def toned(random: np.random.Generator, picture: NDArray[np.uint8]) -> Floats:
 
 
 def _calm_pose(random: np.random.Generator) -> Floats:
-    """A pose as drawings have it: mostly at rest, now and then a little turned and with some expression."""
+    """A pose (45,) as drawings have it: mostly at rest, now and then a little turned, with some expression."""
     pose: Floats = REST.copy() if random.random() < 0.4 else draw_poses(random, 1)[0] * np.float32(0.5)
     pose[ROTATION] *= np.float32(random.choice([0, 0.7]))
     return pose
 
 
 def _batch(examples: list[Example], device: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures (B, 4, 192, 192), points (B, 36, 2) and what is before the face (B, 96, 96)."""
     pictures = torch.from_numpy(np.stack([one.picture for one in examples])).permute(0, 3, 1, 2)
     points, before = (torch.from_numpy(np.stack([one[part] for one in examples])).to(device) for part in (1, 2))
     return pictures.to(device, memory_format=torch.channels_last), points, before

@@ -136,7 +136,7 @@ class Batch:
 
 
 def join(read: list[tuple[dict[str, Tensor], Tensor]], device: str) -> Batch:
-    """One batch of single examples."""
+    """One batch (B, ...) of single examples (1, ...)."""
     pictures = {step: torch.cat([one[step] for one, _ in read]).to(device) for step in read[0][0]}
     return Batch(pictures, torch.stack([pose for _, pose in read]).to(device))
 
@@ -155,6 +155,7 @@ def _course(
     batches = _reader(examples, settings, crew, steps)
 
     def losses(step: int) -> dict[str, Tensor]:
+        """Losses, each (), of a step."""
         phase = stages.phase_at(settings.stage, step * settings.batch, scale)
         colours = bool(np.random.default_rng([settings.seed, step]).random() < COLOUR_SHARE)
         drawn = draw(settings.stage, networks, join(batches(step), device), phase)
@@ -168,7 +169,7 @@ def _course(
 def _reader(
     examples: Examples, settings: TeacherSettings, crew: Crew, steps: int
 ) -> Callable[[int], list[tuple[dict[str, Tensor], Tensor]]]:
-    """A function from the number of a step to its examples; steps are asked for in their order."""
+    """A function from a step's number to its examples (1, ...); steps are asked for in their order."""
     if settings.workers == 0:
         return lambda step: [
             _tensors(examples, number) for number in numbers_of(step, settings.batch, crew.rank, crew.size)
@@ -194,10 +195,12 @@ class _Numbered(torch.utils.data.Dataset[tuple[dict[str, Tensor], Tensor]]):
         self._examples = examples
 
     def __getitem__(self, number: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Pictures (1, 4, 512, 512) by step, and the pose (45,)."""
         return _tensors(self._examples, number)
 
 
 def _tensors(examples: Examples, number: int, *, test: bool = False) -> tuple[dict[str, Tensor], Tensor]:
+    """Pictures (1, 4, 512, 512) by step, and the pose (45,)."""
     pictures, pose = examples.read(number, test=test)
     tensors = {step: tensor_of_picture(picture, premultiplied=True) for step, picture in pictures.items()}
     return tensors, torch.from_numpy(pose)
@@ -208,6 +211,7 @@ def _share_gradients(network: nn.Module, size: int) -> None:
     import torch.distributed as dist
 
     def share(parameter: Tensor) -> None:
+        """Give every process the mean of the gradient (...)."""
         if parameter.grad is not None:
             dist.all_reduce(parameter.grad)
             parameter.grad /= size

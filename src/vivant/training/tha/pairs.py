@@ -51,7 +51,7 @@ class Character(Protocol):
         ...
 
     def bare(self) -> Bytes:
-        """The same at rest without brows."""
+        """The same (512, 512, 4) at rest without brows."""
         ...
 
 
@@ -79,7 +79,7 @@ class LivePairs:
     seed: int = 0
 
     def read(self, number: int, *, test: bool = False) -> tuple[dict[str, Bytes], Floats]:
-        """See `Examples`; every example shows another character of the source."""
+        """See `Examples`: (512, 512, 4) by step, (45,); every example shows another character of the source."""
         who = number * HELD_OUT if test else number + number // (HELD_OUT - 1) + 1
         character = self.source.character(who)
         pose = draw_poses(np.random.default_rng([self.seed, number, test]), 1)[0] * character.knows
@@ -98,7 +98,7 @@ class PairFolder:
     """Of the order."""
 
     def read(self, number: int, *, test: bool = False) -> tuple[dict[str, Bytes], Floats]:
-        """See `Examples`; all examples once in an order by chance, then in another one. Raises MediaError."""
+        """See `Examples`; all examples once in an order by chance, then in another. Pose (45,). Raises MediaError."""
         held_out = np.arange(self.characters * self.each) // self.each % HELD_OUT == 0
         chosen = np.flatnonzero(held_out == test)
         if not len(chosen):
@@ -162,6 +162,7 @@ def _path(folder: Path, index: int) -> Path:
 
 
 def _write_picture(path: Path, steps: dict[str, Bytes], pose: Floats) -> None:
+    """Write all steps (512, 512, 4) side by side, with the `pose` (45,)."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
@@ -175,6 +176,7 @@ def _write_picture(path: Path, steps: dict[str, Bytes], pose: Floats) -> None:
 
 
 def _read_picture(path: Path) -> tuple[dict[str, Bytes], Floats]:
+    """The steps (512, 512, 4) and the pose (45,) of a file."""
     from PIL import Image
 
     try:

@@ -84,4 +84,5 @@ def open_perceptual(path: Path) -> Perceptual:
 
 
 def _thrice(alpha: Tensor) -> Tensor:
+    """`alpha` (N, 1, H, W) of -1..1 as a grey picture (N, 3, H, W) of 0..1."""
     return (alpha * 0.5 + 0.5).clamp(0, 1).expand(-1, 3, -1, -1)

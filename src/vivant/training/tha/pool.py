@@ -98,7 +98,7 @@ def fill_pool(
 
 
 def coded_example(shown: Shown) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
-    """Faces, results and flows as the pool keeps them."""
+    """Faces, results (N, H, W, 4) and flows (N, h, w, 2) as the pool keeps them."""
     flow = F.avg_pool2d(shown.flow, SIDE // FLOW_SIDE).permute(0, 2, 3, 1).half()
     faces, posed = (coded(part.permute(0, 2, 3, 1)) for part in (shown.face, shown.posed))
     return faces.cpu().numpy(), posed.cpu().numpy(), flow.cpu().numpy()

@@ -75,7 +75,7 @@ def total_examples(stage: StageName) -> int:
 
 
 def draw_brows(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tensor) -> Drawn:
-    """Decomposer and combiner, which learn together."""
+    """Decomposer and combiner, which learn together; `pose` is (N, 45)."""
     layers = networks["eyebrow_decomposer"](cut(pictures["rest"], EYEBROW_BOX))
     combined = networks["eyebrow_combiner"](layers.background, layers.eyebrow, pose[:, EYEBROW])
     wanted, bare = (cut(pictures[step], EYEBROW_BOX) for step in ("brows", "bare"))
@@ -88,7 +88,7 @@ def draw_brows(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tens
 
 
 def draw_face(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tensor) -> Drawn:
-    """The face morpher; it sees the brows as they should be."""
+    """The face morpher; it sees the brows as they should be; `pose` is (N, 45)."""
     made = networks["face_morpher"](cut(pictures["brows"], FACE_BOX), pose[:, FACE])
     mouth, face = (cut(pictures[step], FACE_BOX) for step in ("mouth", "face"))
     pairs = {"warped": (made.warped, mouth), "mouth": (made.mouth_picture, mouth), "face": (made.picture, face)}
@@ -96,7 +96,7 @@ def draw_face(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tenso
 
 
 def draw_body(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tensor) -> Drawn:
-    """The body morpher at half resolution."""
+    """The body morpher at half resolution; `pose` is (N, 45)."""
     made = networks["body_morpher"](halved(pictures["face"]), pose[:, ROTATION])
     wanted = halved(pictures["posed"])
     pairs = {name: (getattr(made, name), wanted) for name in ("warped", "direct", "picture")}
@@ -104,7 +104,7 @@ def draw_body(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tenso
 
 
 def draw_whole(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tensor, *, rough: bool) -> Drawn:
-    """The upscaler, alone or from what the trained body morpher draws."""
+    """The upscaler, alone or from what the trained body morpher draws; `pose` is (N, 45)."""
     upscaler, face, wanted = networks["upscaler"], pictures["face"], pictures["posed"]
     turn = pose[:, ROTATION]
     if not rough:
@@ -124,7 +124,7 @@ def draw_whole(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tens
 
 
 def losses_of(drawn: Drawn, perceptual: Perceptual | None, *, colours: bool) -> dict[str, Tensor]:
-    """Weighted losses by name; without `perceptual` those of L1 alone. `colours`: see `Perceptual.distance`."""
+    """Weighted losses () by name; without `perceptual` those of L1 alone. `colours`: see `Perceptual.distance`."""
     losses = {name: (made - wanted).abs().mean() for name, (made, wanted) in drawn.pairs.items()}
     if perceptual is not None:
         for name, (made, wanted) in drawn.seen.items():

@@ -64,12 +64,12 @@ class FullTeacher:
 
     @torch.no_grad()
     def faces(self, poses: Tensor) -> Tensor:
-        """See `Teacher`."""
+        """See `Teacher`: (N, 4, 128, 128)."""
         return self._premultiplied(self._with_face(poses)[:, :, FACE_ROWS, FACE_COLUMNS])
 
     @torch.no_grad()
     def show(self, poses: Tensor) -> Shown:
-        """See `Teacher`."""
+        """See `Teacher`: pictures (N, 4, 512, 512) of `poses` (N, 45)."""
         face = self._with_face(poses)
         fine, _ = self._poser.body(face, poses[:, ROTATION])
         seen = face[:, :, FACE_ROWS, FACE_COLUMNS]
@@ -87,7 +87,7 @@ class FullTeacher:
         return images
 
     def _premultiplied(self, image: Tensor) -> Tensor:
-        """Students are premultiplied as THA4 is; THA3 is not."""
+        """`image` (N, 4, H, W) premultiplied, as students and THA4 are; THA3 is not."""
         if self._poser.premultiplied:
             return image
         alpha = image[:, 3:] * 0.5 + 0.5
@@ -106,13 +106,13 @@ class CharacterTeacher:
 
     @torch.no_grad()
     def faces(self, poses: Tensor) -> Tensor:
-        """See `Teacher`."""
+        """See `Teacher`: (N, 4, 128, 128)."""
         found: Tensor = self._face(poses[:, FACE_POSE])
         return found
 
     @torch.no_grad()
     def show(self, poses: Tensor) -> Shown:
-        """See `Teacher`."""
+        """See `Teacher`: pictures (N, 4, 512, 512) of `poses` (N, 45)."""
         if self._engine is not None:
             drawn = [self._engine.outputs(pose.numpy()) for pose in poses]
             parts = [(one.face, one.blended, one.flow) for one in drawn]
@@ -133,11 +133,11 @@ class CompactTeacher:
         self.drawing = tensor_of_picture(picture, premultiplied=True).to(device)
 
     def faces(self, poses: Tensor) -> Tensor:
-        """See `Teacher`."""
+        """See `Teacher`: (N, 4, 128, 128)."""
         return self._with_face(poses)[:, :, FACE_ROWS, FACE_COLUMNS]
 
     def show(self, poses: Tensor) -> Shown:
-        """See `Teacher`."""
+        """See `Teacher`: pictures (N, 4, 512, 512) of `poses` (N, 45)."""
         images = self._with_face(poses)
         pixels = np.stack([self._rig.flow(pose) for pose in poses.cpu().numpy()])
         flow = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(images) * (2 / SIZE)

@@ -55,7 +55,7 @@ def linears(layers: nn.Module) -> list[tuple[Tensor, Tensor]]:
 
 
 def phases(layers: nn.Module) -> list[tuple[Tensor, Tensor]]:
-    """The same of their phases: the sines are of these times what comes in."""
+    """Weights (O, I) and biases (O,) of their phases: the sines are of these times what comes in."""
     return [(weight * OMEGA, bias * OMEGA) for weight, bias in linears(layers)]
 
 
@@ -87,7 +87,7 @@ def _enlarged(feature: Tensor, count: int) -> Tensor:
 
 
 def _between(feature: Tensor, axis: int) -> Tensor:
-    """The 2 n - 2 bilinear values within n along `axis` 1 or 2; unlike PyTorch's, its gradient is always the same."""
+    """The 2 N - 2 bilinear values within (B, N, N, C) along `axis` 1 or 2; its gradient is always the same."""
     count = feature.shape[axis] - 1
     first, second = feature.narrow(axis, 0, count), feature.narrow(axis, 1, count)
     quarter = (second - first) * 0.25
@@ -95,12 +95,14 @@ def _between(feature: Tensor, axis: int) -> Tensor:
 
 
 def _through(layers: list[tuple[Tensor, Tensor]], feature: Tensor) -> Tensor:
+    """`feature` (..., I) through sine layers."""
     for weight, bias in layers:
         feature = torch.sin(F.linear(feature, weight, bias))
     return feature
 
 
 def _last(layer: nn.Conv2d, feature: Tensor) -> Tensor:
+    """`feature` (..., I) through a convolution of kernel 1: (..., O)."""
     return F.linear(feature, layer.weight[:, :, 0, 0], layer.bias)
 
 

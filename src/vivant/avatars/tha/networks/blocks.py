@@ -65,13 +65,13 @@ class ConvBlock(Foldable):
         return result
 
     def mix(self, x: Tensor, channels: slice = EVERY) -> Tensor:
-        """The convolution's part that comes from the given `channels` of the input; the parts add up."""
+        """The convolution's part (N, O, H, W) from the given `channels` of the input; the parts add up."""
         if self.depthwise is None:
             return F.conv2d(x, self.conv.weight[:, channels], None, self.stride, self.padding)
         return mix_channels(self.spread(x, channels), self.conv.weight[:, channels])
 
     def spread(self, x: Tensor, channels: slice = EVERY) -> Tensor:
-        """A separable convolution's first half, which keeps channels apart."""
+        """A separable convolution's first half, (N, C, H, W) to (N, C, H', W'), which keeps channels apart."""
         assert self.depthwise is not None
         return F.conv2d(x, self.depthwise.weight[channels], None, self.stride, self.padding, groups=x.shape[1])
 
@@ -95,7 +95,7 @@ class DeconvBlock(Foldable):
         return result
 
     def spread(self, x: Tensor) -> Tensor:
-        """A separable convolution's first half, which keeps channels apart."""
+        """A separable convolution's first half, (N, C, H, W) to (N, C, 2 H, 2 W), which keeps channels apart."""
         assert self.depthwise is not None
         return F.conv_transpose2d(x, self.depthwise.weight, stride=2, padding=1, groups=x.shape[1])
 
@@ -152,7 +152,7 @@ class UpBlock(Foldable):
         return result
 
     def spread(self, x: Tensor) -> Tensor:
-        """A separable convolution's first half of what comes from below, which keeps channels apart."""
+        """(N, C, H, W) to (N, C, 2 H, 2 W): a separable convolution's first half of what comes from below."""
         assert self.block.depthwise is not None
         result: Tensor = self.doubling(x, self.block.depthwise.weight[: self.inputs], apart=True)
         return result
@@ -315,7 +315,7 @@ def mix_channels(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
 
 
 def blend(alpha: Tensor, over: Tensor, under: Tensor) -> Tensor:
-    """`alpha` in 0..1 picks `over` instead of `under`; shapes broadcast."""
+    """`alpha` (N, 1, H, W) in 0..1 picks `over` instead of `under` (N, C, H, W); shapes broadcast."""
     return torch.lerp(under, over, alpha)
 
 

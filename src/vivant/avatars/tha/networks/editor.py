@@ -53,7 +53,7 @@ class Editor(nn.Module):
         self.heads = Heads(config.channels, {"colour": (4, torch.tanh), "alpha": (4, torch.sigmoid), "flow": (2, None)})
 
     def forward(self, picture: Tensor, rough: Tensor, rough_flow: Tensor, pose: Tensor) -> Edited:
-        """Shapes as at the top of this file."""
+        """A picture (N, 4, 512, 512), its rough idea, that one's flow (N, 2, 512, 512), and the pose (N, 6)."""
         x = self.body(torch.cat((picture, rough, rough_flow, planes(pose, picture)), dim=1))
         colour, alpha, change = self.heads(x)
         flow = rough_flow + change

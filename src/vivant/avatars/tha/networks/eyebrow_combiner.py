@@ -62,11 +62,11 @@ class EyebrowCombiner(nn.Module):
         return self.draw(background, eyebrow, self.encode(background, eyebrow), pose)
 
     def encode(self, background: Tensor, eyebrow: Tensor) -> Tensor:
-        """What comes of the layers alone, for `draw`."""
+        """What comes of the layers (N, 4, 128, 128) alone, for `draw`."""
         return self.body.encode(torch.cat((background, eyebrow), dim=1))
 
     def draw(self, background: Tensor, eyebrow: Tensor, encoded: Tensor, pose: Tensor) -> CombinedEyebrows:
-        """Layers, their code, and the pose."""
+        """Layers (N, 4, 128, 128), their code, and the pose (N, 12)."""
         flow, alpha, colour, combine_alpha = self.heads(self.body.decode(encoded, pose))
         warped = warp(eyebrow.expand(len(flow), -1, -1, -1), flow)
         morphed = blend(alpha, colour, warped)
@@ -83,6 +83,6 @@ class EyebrowCombiner(nn.Module):
 
 
 def merge(alpha: Tensor, over: Tensor, under: Tensor) -> Tensor:
-    """The colours of `over` by `alpha` over those of `under`; the alpha channel stays that of `under`."""
+    """The colours of `over` (N, 4, H, W) by `alpha` over those of `under`; the alpha channel stays that of `under`."""
     colours = blend(alpha, over[:, :3], under[:, :3])
     return torch.cat((colours, under[:, 3:].expand(len(colours), -1, -1, -1)), dim=1)

@@ -63,11 +63,11 @@ class FaceMorpher(nn.Module):
         return self.draw(picture, self.encode(picture), pose)
 
     def encode(self, picture: Tensor) -> Tensor:
-        """What comes of the picture alone, for `draw`."""
+        """What comes of the picture (N, 4, 192, 192) alone, for `draw`."""
         return self.body.encode(picture)
 
     def draw(self, picture: Tensor, encoded: Tensor, pose: Tensor) -> MorphedFace:
-        """The picture, its code, and the pose."""
+        """The picture (N, 4, 192, 192), its code, and the pose (N, 27)."""
         flow, mouth_colour, mouth_alpha, eye_colour, eye_alpha = self.heads(self.body.decode(encoded, pose))
         warped = warp(picture.expand(len(flow), -1, -1, -1), flow)
         mouth = blend(mouth_alpha, mouth_colour, warped)

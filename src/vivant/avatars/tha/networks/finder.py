@@ -138,4 +138,5 @@ class Residual(nn.Module):
 
 
 def _doubled(x: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, 2 H, 2 W)."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

@@ -144,12 +144,14 @@ class QuickBody(nn.Module):
         return one_by_one(self._decode, encoded, pose)
 
     def _encode(self, picture: Tensor) -> Tensor:
+        """What the picture (1, C, H, W) alone gives to the first of the deep layers (1, D, H / 8, W / 8)."""
         x = Pending(measured(picture))
         for block in self.down:
             x = block(x)
         return self.join.mix(x.picture, slice(0, self.deepest))
 
     def _decode(self, encoded: Tensor, pose: Tensor) -> Tensor:
+        """Features (1, C, H, W) of a picture's code and a `pose` (1, P)."""
         steered = encoded + self.join.mix(planes(pose, encoded), slice(self.deepest, None))
         x = instance_normed(measured(steered), self.join.norm)
         for step in self.steps:
@@ -173,6 +175,7 @@ class QuickTurningBody(nn.Module):
         return one_by_one(self._draw, picture)
 
     def _draw(self, picture: Tensor) -> Tensor:
+        """Features (1, C, H, W) of what the body sees (1, I, H, W)."""
         x = self.enter(Pending(measured(picture)))
         passed: list[Pending | None] = []
         for block in self.down:
@@ -202,6 +205,7 @@ class QuickUNet(nn.Module):
         return one_by_one(self._draw, picture, pose, *([] if rough is None else [rough]))
 
     def _draw(self, picture: Tensor, pose: Tensor, rough: Tensor | None = None) -> Tensor:
+        """(1, I, H, W) and a `pose` (1, P) to what the results are made of (1, O, H, W)."""
         given = self.embed(pose)
         x = self.enter(picture)
         skips = [measured(x if rough is None else x.add_(rough))]
@@ -267,7 +271,7 @@ class QuickBlock:
         return self.conv(pieces, self.passed([feature.picture for feature in features]))
 
     def passed(self, pictures: Sequence[Tensor]) -> Tensor:
-        """What is added to the result."""
+        """What is added to the result (1, O, H, W)."""
         if self.skip is None:
             return self.resized(pictures[0])
         weights = torch.split(self.skip.weight, [picture.shape[1] for picture in pictures], dim=1)
@@ -278,7 +282,7 @@ class QuickBlock:
 
 
 def one_by_one(draw: Callable[..., Tensor], *given: Tensor) -> Tensor:
-    """What `draw` makes of each picture; layers lend their memory, so a result is copied where another follows."""
+    """What `draw` makes of each of N pictures (N, ...); a result is copied where another follows into its memory."""
     if len(given[0]) == 1:
         return draw(*given)
     return torch.cat([draw(*parts).clone() for parts in zip(*(torch.split(part, 1) for part in given), strict=True)])
@@ -296,7 +300,7 @@ def convolution(block: ConvBlock) -> Layer:
 
 
 def doubling(depthwise: nn.Conv2d | None, weight: Tensor) -> Layer:
-    """A transposed convolution of kernel 4."""
+    """A transposed convolution of kernel 4, with a `weight` (I, O, 4, 4), or (O, I, 1, 1) of a separable one."""
     return split(SplitDeconv(weight)) if depthwise is None else apart(SeparableConv(depthwise.weight, weight, "double"))
 
 
@@ -322,7 +326,7 @@ def instance_normed(feature: Feature, norm: InstanceNorm) -> Pending:
 
 
 def group_normed(features: Sequence[Feature], gain: Tensor, shift: Tensor) -> Change:
-    """The U-Net's norm of the channels of all `features`, then SiLU."""
+    """The U-Net's norm of the channels of all `features`, of `gain` and `shift` (C,), then SiLU."""
     return normed(features, GROUPS, numbers(gain), numbers(shift), EPSILON, None)
 
 

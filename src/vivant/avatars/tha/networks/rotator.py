@@ -40,7 +40,7 @@ class Rotated(NamedTuple):
 
     @property
     def rough(self) -> Tensor:
-        """What the editor starts from."""
+        """What the editor starts from (N, 4, 256, 256)."""
         return self.warped
 
 

@@ -100,7 +100,7 @@ class UNet(nn.Module):
         return result
 
     def embed(self, pose: Tensor) -> Embedding:
-        """The released networks are those of a diffusion model at time 0: its code is ones, then zeros."""
+        """Codes of a `pose` (N, P). The networks are a diffusion model's at time 0: a code of ones, then zeros."""
         half = self.config.channels // 2
         code = torch.cat((pose.new_ones(1, half), pose.new_zeros(1, half)), dim=1)
         return Embedding(F.silu(self.time(code)), F.silu(self.pose(pose)))
@@ -177,7 +177,7 @@ class Block(Foldable):
         return F.interpolate(x, scale_factor=2, mode="nearest") if self.resample == "enlarge" else x
 
     def steered(self, h: Tensor, given: Embedding) -> Tensor:
-        """The second norm of `h`, activation not yet."""
+        """The second norm of `h` (N, C, H, W), activation not yet."""
         gain, shift = steering(self.norm, (self.time, self.pose), given)
         return group_norm(h, self.norm.num_groups, gain, shift, EPSILON, reuse=True)
 
@@ -218,7 +218,7 @@ class Drawn(NamedTuple):
 
     @property
     def rough(self) -> Tensor:
-        """What the upscaler starts from."""
+        """What the upscaler starts from (N, 4, 256, 256)."""
         return self.picture
 
 
@@ -239,7 +239,7 @@ def steering(norm: nn.GroupNorm, changes: tuple[nn.Linear, nn.Linear], given: Em
 
 
 def normed(norm: nn.GroupNorm, x: Tensor) -> Tensor:
-    """`x` through `norm`."""
+    """`x` (N, C, H, W) through `norm`."""
     return group_norm(x, norm.num_groups, norm.weight, norm.bias, EPSILON)
 
 

@@ -40,6 +40,6 @@ class Upscaler(nn.Module):
             nn.init.zeros_(self.rough.bias)
 
     def forward(self, picture: Tensor, rough: Tensor, rough_flow: Tensor, pose: Tensor) -> Drawn:
-        """Shapes as at the top of this file; the flow of the result is absolute, not added to `rough_flow`."""
+        """Shapes as at the top of this file; the result's flow (N, 2, S, S) is absolute, not added to `rough_flow`."""
         seen = torch.cat((rough, warp(picture, rough_flow), rough_flow), dim=1)
         return draw_results(picture, self.body(picture, pose, self.rough(seen)))

@@ -38,7 +38,7 @@ class Canvas:
 
 
 def canvas(drawing: Floats, left: float, top: float, right: float, bottom: float) -> Canvas:
-    """The pixels of `drawing` between the borders, which are cut to it."""
+    """The pixels of `drawing` (H, W, 4) between the borders, which are cut to it."""
     height, width = drawing.shape[:2]
     x0, x1 = (int(np.clip(edge, 0, width - 2)) for edge in (np.floor(left), np.ceil(right)))
     y0, y1 = (int(np.clip(edge, 0, height - 2)) for edge in (np.floor(top), np.ceil(bottom)))
@@ -56,7 +56,7 @@ def heights(line: Floats, x: Floats) -> Floats:
 
 
 def rise(value: Number, start: Number, end: Number) -> Floats:
-    """0 up to `start`, 1 from `end` on, smooth between; `end` may be the smaller one."""
+    """(...) 0 up to `start`, 1 from `end` on, smooth between; `end` may be the smaller one."""
     span = np.asarray(end) - np.asarray(start)
     way = np.clip((np.asarray(value) - start) / np.where(np.abs(span) < 1e-3, 1e-3, span), 0, 1)
     smooth: Floats = np.asarray(way * way * (3 - 2 * way), np.float32)
@@ -64,7 +64,7 @@ def rise(value: Number, start: Number, end: Number) -> Floats:
 
 
 def cover(inside: Floats) -> Floats:
-    """How much of a pixel is covered, for the distance `inside` of its middle from the edge."""
+    """(...) how much of a pixel is covered, for the distance `inside` of its middle from the edge."""
     covered: Floats = np.clip(inside + 0.5, 0, 1).astype(np.float32)
     return covered
 

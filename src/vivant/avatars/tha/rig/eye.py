@@ -71,7 +71,7 @@ class EyePainter:
         picture[place.rows, place.columns] = self._lid(whole, fall, inside)
 
     def _between(self, fall: Floats, lift: Floats, move: tuple[float, float, float]) -> Floats:
-        """White and iris; where the eye opens wider they are stretched."""
+        """White and iris (rows, columns, 4); where the eye opens wider they are stretched."""
         place, eye = self._place, self.eye
         top, bottom = heights(eye.upper, place.x) + fall, heights(eye.lower, place.x) + lift
         share = np.clip((place.y - top) / np.maximum(bottom - top, 1), 0, 1)
@@ -89,7 +89,7 @@ class EyePainter:
         return place.sample(source[0], source[1])
 
     def _below(self, lift: Floats) -> Floats:
-        """The lower lid and what is under it, up to where nothing moves any more."""
+        """The lower lid and what is under it (rows, columns, 4), up to where nothing moves any more."""
         place, edge = self._place, heights(self.eye.lower, self._place.x)
         end = edge + 0.7 * self.eye.height + 0.1 * self.unit
         return place.sample(place.x, place.y - lift * rise(place.y, end, edge + np.minimum(lift, 0)))
@@ -107,7 +107,7 @@ class EyePainter:
         return moved if new == 0 else moved + new * (self._drawn(picture, line, fall, inside) - moved)
 
     def _drawn(self, picture: Floats, line: Floats, fall: Floats, inside: Floats) -> Floats:
-        """`picture` with a new upper lid: skin from the old lash down to the new one, which is a stroke."""
+        """`picture` (rows, columns, 4) with a new upper lid: skin from the old lash to the new one, a stroke."""
         place, ink = self._place, self._ink
         start, end = line - ink.above - 0.5, line + fall
         filled = cover(place.y - start) * cover(end - place.y) * rise(inside, 0.5, 1)
@@ -171,6 +171,7 @@ class EyePainter:
         return Ink(colour, float(np.clip(above, least, most)), float(np.clip(below, least, most)))
 
     def _patch(self, x: Floats, y: Floats) -> Floats:
+        """The drawing at `x` and `y` (rows, columns)."""
         return canvas(self.drawing, 0, 0, x.shape[1] - 1, len(y) - 1).sample(x.astype(np.float32), y.astype(np.float32))
 
 

@@ -81,6 +81,7 @@ class Lips:
         return _line(x, y - self.unit * shape[2] * up), _line(x, y + self.unit * shape[3] * low)
 
     def _shape(self, pose: Floats) -> Floats:
+        """The numbers that shape the lips, by the vowels of `pose` (45,)."""
         rest = np.array(CLOSED) + self.open * (np.array(VOWELS["mouth_aaa"]) - CLOSED)
         weights = np.array([pose[INDEX[name]] for name in VOWELS])
         weights = weights / max(1.0, float(weights.sum()))
@@ -89,7 +90,7 @@ class Lips:
 
 
 def jaw_drop(lips: tuple[Floats, Floats]) -> float:
-    """How far the chin falls for the opening between `lips`."""
+    """How far the chin falls for the opening between `lips` (N, 2)."""
     return JAW * float((lips[1] - lips[0])[:, 1].max())
 
 
@@ -117,7 +118,7 @@ def move_lids(upper: Floats, lower: Floats, pose: Floats, side: int) -> tuple[Fl
 
 
 def iris_move(pose: Floats, side: int) -> tuple[float, float, float]:
-    """Shift to the right in half widths of the eye, shift down in its half heights, and size of an iris."""
+    """Shift to the right in half widths of the eye, down in its half heights, and size of an iris in `pose` (45,)."""
     name = SIDES[side]
     size = (1 - 0.5 * pose[INDEX[f"iris_small_{name}"]]) * (1 - 0.12 * pose[INDEX[f"eye_surprised_{name}"]])
     return -0.3 * float(pose[INDEX["iris_rotation_y"]]), -0.32 * float(pose[INDEX["iris_rotation_x"]]), float(size)
@@ -131,11 +132,12 @@ def brow_fall(pose: Floats, side: int) -> Floats:
 
 
 def _corner(pose: Floats, side: int) -> float:
-    """How far a corner of the mouth moves down."""
+    """How far a corner of the mouth moves down in `pose` (45,)."""
     name = SIDES[side]
     return 0.075 * float(pose[INDEX[f"mouth_lowered_corner_{name}"]] - pose[INDEX[f"mouth_raised_corner_{name}"]])
 
 
 def _line(x: Floats, y: Floats) -> Floats:
+    """`x` and `y` (N,) as (N, 2)."""
     line: Floats = np.stack([x, y], axis=1).astype(np.float32)
     return line

@@ -83,6 +83,7 @@ def _sure(blur: dict[str, float], name: str) -> float:
 
 
 def _eye(at: dict[str, Floats], name: str, sure: float) -> Eye:
+    """One eye of points (2,) by name."""
     ends = [at[f"{name}_inner"], at[f"{name}_outer"]]
     upper, lower = (
         _lid([ends[0], *(at[f"{name}_{lid}{knot}"] for knot in (4, 8, 12)), ends[1]]) for lid in ("upper", "lower")
@@ -105,6 +106,7 @@ def _lid(knots: list[Floats]) -> Floats:
 
 
 def _smooth(x: Floats, known: Floats, heights: Floats) -> Floats:
+    """The heights at `x` (N,) of a smooth curve through `heights` (K,) at `known` (K,)."""
     from scipy.interpolate import PchipInterpolator
 
     result: Floats = PchipInterpolator(known, heights)(x)
@@ -112,6 +114,7 @@ def _smooth(x: Floats, known: Floats, heights: Floats) -> Floats:
 
 
 def _lips(at: dict[str, Floats], unit: float) -> Lips:
+    """The lips of points (2,) by name."""
     right, left, upper, lower = (at[name] for name in ("mouth_right", "mouth_left", "lip_upper", "lip_lower"))
     full, raised = VOWELS["mouth_aaa"][3], VOWELS["mouth_aaa"][2]
     gap = float(lower[1] - upper[1]) / unit

@@ -52,7 +52,7 @@ class MouthPainter:
         return limited
 
     def _brow_shift(self, eye: Eye, fall: Floats) -> Floats:
-        """How far the pixels move down with a brow."""
+        """How far the pixels (rows, columns) move down with a brow."""
         place, unit = self._place, self.face.unit
         ends = eye.brow[[0, 2], 0]
         share = np.clip((place.x - ends[0]) / _away_from_zero(ends[1] - ends[0]), 0, 1)
@@ -66,7 +66,7 @@ class MouthPainter:
         return moved
 
     def _mouth_source(self, lips: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-        """Where the pixels around the mouth come from."""
+        """Where the pixels around the mouth come from: x and y (rows, columns)."""
         place, face, (upper, lower) = self._place, self.face, lips
         unit, room = face.unit, 0.45 * face.unit
         now, then = (np.array([line[0, 0], line[-1, 0]]) for line in (upper, self._rest[0]))
@@ -124,6 +124,7 @@ class MouthPainter:
 
     @cached_property
     def _rest(self) -> tuple[Floats, Floats]:
+        """The lips' edges (N, 2) at rest."""
         return self.face.lips.lines(np.zeros(45, np.float32))
 
     @cached_property
@@ -150,7 +151,7 @@ class MouthPainter:
         return dark
 
     def _around(self, x: Floats, y: Floats) -> Floats:
-        """Colours (len(y), len(x), 4) around the mouth: `x` in its half widths, `y` in half widths of the face."""
+        """Colours (Y, X, 4) around the mouth: `x` (X,) in its half widths, `y` (Y,) in half widths of the face."""
         lips = self.face.lips
         at_x = lips.middle[0] + x.astype(np.float32)[None] * lips.width
         at_y = lips.middle[1] + y.astype(np.float32)[:, None] * self.face.unit

@@ -118,5 +118,5 @@ def _held(points: Floats, sits: Floats) -> Floats:
 
 
 def _turned(x: Floats, y: Floats, angle: Floats | float) -> tuple[Floats, Floats]:
-    """Points above the pivot lean to the viewer's left for a positive angle."""
+    """Points x, y (...) turned; those above the pivot lean to the viewer's left for a positive angle."""
     return x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)

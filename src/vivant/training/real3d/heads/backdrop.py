@@ -36,7 +36,7 @@ def draw_backdrop(rng: np.random.Generator, size: int) -> Floats:
 
 
 def _boxes(picture: Floats, rng: np.random.Generator) -> Floats:
-    """Furniture, windows and pictures on a wall."""
+    """`picture` (S, S, 3) with furniture, windows and pictures on a wall."""
     result = np.ascontiguousarray(picture, np.float32)
     size = len(result)
     for _ in range(rng.integers(4, 14)):
@@ -51,7 +51,7 @@ def _boxes(picture: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _garden(rng: np.random.Generator, size: int) -> Floats:
-    """Leaves below, sky above, in patches."""
+    """Leaves below, sky above, in patches: (S, S, 3), S = `size`."""
     sky, leaf = rng.uniform([0.3, 0.45, 0.6], [0.7, 0.85, 1.1]), rng.uniform([0.03, 0.08, 0.01], [0.25, 0.3, 0.12])
     line = rng.uniform(0.0, 0.8)
     height = (np.arange(size, dtype=np.float32)[:, None] + 0.5) / size
@@ -61,6 +61,7 @@ def _garden(rng: np.random.Generator, size: int) -> Floats:
 
 
 def _lights(picture: Floats, rng: np.random.Generator) -> Floats:
+    """`picture` (S, S, 3) with lamps."""
     result = np.ascontiguousarray(picture, np.float32)
     for _ in range(rng.integers(8, 40)):
         spot = np.zeros_like(result)

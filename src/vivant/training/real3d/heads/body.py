@@ -71,6 +71,7 @@ def open_body(model: IctHead) -> Body:
 
 
 def _welded(mesh: Mesh, used: Ints, skin: Ints, rims: tuple[Ints, Ints]) -> Body:
+    """The body whose vertices `used` (V,) stand for those of the model, each once."""
     _, first, same = np.unique(used, return_index=True, return_inverse=True)
     chosen = {name: getattr(mesh, name)[first] for name in ("points", "place", "colour", "way", "normal")}
     triangles = same.reshape(-1)[mesh.triangles].astype(np.int32)

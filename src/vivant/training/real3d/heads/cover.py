@@ -16,6 +16,24 @@ SHADOW_SPAN = 30.0
 """Half the side of a map of shadow in cm."""
 
 
+def _slope(across: Any, down: Any) -> Any:
+    """How far an edge goes to the right for each row; 0 along a row."""
+    return across / down if down != np.float32(0) else np.float32(0)
+
+
+def _within(low: Any, high: Any, x: Any, rise: Any) -> tuple[Any, Any]:
+    """What is left of the span of a row from `low` to `high`, on the inner side of an edge that crosses it at `x`."""
+    if rise > np.float32(0):
+        return low, min(high, x)
+    if rise < np.float32(0):
+        return max(low, x), high
+    return low, high
+
+
+slope = compiled(_slope)
+within = compiled(_within)
+
+
 def _cover(screen: Floats, triangles: Ints, depth: Floats, ids: Ints) -> None:
     """Depth (rows, columns) of the nearest triangle, larger is nearer, and its number, over what is there.
 
@@ -44,25 +62,12 @@ def _cover(screen: Floats, triangles: Ints, depth: Floats, ids: Ints) -> None:
         # Each edge bounds x from one side at a given y: x >= y * slope + offset, or <=.
         sign = one if area > 0 else -one
         ey0, ey1, ey2 = by * sign, (cy - by) * sign, -cy * sign
-        s0 = bx / by if by != zero else zero
-        s1 = (cx - bx) / (cy - by) if cy != by else zero
-        s2 = cx / cy if cy != zero else zero
+        s0, s1, s2 = slope(bx, by), slope(cx - bx, cy - by), slope(cx, cy)
         for row in range(top, bottom + 1):
             y = row + half - ay
-            low, high = left, right
-            x0, x1, x2 = y * s0, bx + (y - by) * s1, y * s2
-            if ey0 > zero:
-                high = min(high, x0)
-            elif ey0 < zero:
-                low = max(low, x0)
-            if ey1 > zero:
-                high = min(high, x1)
-            elif ey1 < zero:
-                low = max(low, x1)
-            if ey2 > zero:
-                high = min(high, x2)
-            elif ey2 < zero:
-                low = max(low, x2)
+            low, high = within(left, right, y * s0, ey0)
+            low, high = within(low, high, bx + (y - by) * s1, ey1)
+            low, high = within(low, high, y * s2, ey2)
             first = max(0, int(np.ceil(low + ax - half - slack)))
             last = min(columns - 1, int(np.floor(high + ax - half + slack)))
             z = az + z_y * y + z_x * (first + half - ax)

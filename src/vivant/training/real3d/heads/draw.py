@@ -132,19 +132,20 @@ def only(lit: Lit, kinds: tuple[int, ...]) -> Lit:
 
 
 def encode(linear: Floats) -> Bytes:
-    """sRGB bytes of linear light; what is brighter than 0.7 is compressed to end at white."""
+    """sRGB bytes (...) of linear light (...); what is brighter than 0.7 is compressed to end at white."""
     steps = np.clip(linear * np.float32(4096 / 4), 0, 4095).astype(np.uint16)
     return _tone()[steps]
 
 
 def decode(srgb: Bytes) -> Floats:
-    """Linear light of sRGB bytes."""
+    """Linear light (...) of sRGB bytes (...)."""
     value = np.arange(256) / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     return np.asarray(linear.astype(np.float32)[srgb])
 
 
 def _tone() -> Bytes:
+    """The table (4096,) of `encode`."""
     light = (np.arange(4096) + 0.5) / 1024
     over = np.maximum(light - 0.7, 0)
     light = np.where(light > 0.7, 0.7 + 0.3 * (1 - np.exp(-over / 0.45)), light)
@@ -153,14 +154,14 @@ def _tone() -> Bytes:
 
 
 def _visible(screen: Floats, triangles: Ints, size: int) -> tuple[Ints, Floats]:
-    """Number of the nearest triangle (size, size), -1 for none, and its nearness, 0 for none."""
+    """Number of the nearest triangle (S, S), -1 for none, and its nearness, 0 for none."""
     ids, nearness = np.full((size, size), -1, np.int32), np.zeros((size, size), np.float32)
     cover.cover(screen, triangles, nearness, ids)
     return ids, nearness
 
 
 def _thinned(mesh: Mesh) -> Ints:
-    """The triangles of the mesh with every third run of strands, without brows and lashes: enough for soft light."""
+    """The triangles (T, 3) with every third run of strands, without brows and lashes: enough for soft light."""
     kept = (mesh.material != HAIR) | ((mesh.kind == HAIR_CLASS) & (np.arange(len(mesh.triangles)) // RUN % 3 == 0))
     return np.ascontiguousarray(mesh.triangles[kept])
 

@@ -59,7 +59,7 @@ def draw_curves(rng: np.random.Generator, *, calm: bool = False) -> Floats:
 
 
 def _add(curves: Floats, faces: Mapping[str, float], strength: float, rng: np.random.Generator) -> None:
-    """Add `faces`, both sides of a paired curve nearly alike."""
+    """Add `faces` to `curves` (52,), both sides of a paired curve nearly alike."""
     for name, value in faces.items():
         amount = value * strength * rng.uniform(0.75, 1.15)
         if name in INDEX:
@@ -71,7 +71,7 @@ def _add(curves: Floats, faces: Mapping[str, float], strength: float, rng: np.ra
 
 
 def _look(curves: Floats, right: float, up: float) -> None:
-    """Both eyes so many degrees to the viewer's right, which is the person's left, and up."""
+    """Both eyes in `curves` (52,) so many degrees to the viewer's right, which is the person's left, and up."""
     aside, high = np.clip(np.array([right, up]) / 24, -1, 1)
     names = ("OutLeft", "InRight") if aside > 0 else ("InLeft", "OutRight")
     for name in names:
@@ -81,7 +81,7 @@ def _look(curves: Floats, right: float, up: float) -> None:
 
 
 def _blink(curves: Floats, rng: np.random.Generator) -> None:
-    """Lids that close: fully or half, rarely of one eye only."""
+    """Lids in `curves` (52,) that close: fully or half, rarely of one eye only."""
     amount = 1.0 if rng.random() < 0.5 else rng.uniform(0.3, 0.95)
     sides = ("Left", "Right") if rng.random() < 0.9 else (str(rng.choice(["Left", "Right"])),)
     for side in sides:

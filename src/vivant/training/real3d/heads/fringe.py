@@ -106,6 +106,7 @@ def grow_lashes(
 
 
 def _brows(hair: FaceHair, roots: Roots, person: Floats, rng: np.random.Generator) -> Strands:
+    """Brows, in strands (N, 4, 3), on the `person` (V, 3)."""
     start = roots.on(person)
     outer = np.sign(start[:, 0])
     away = np.clip((np.abs(start[:, 0]) - 1.2) / 4, 0, 1)
@@ -118,6 +119,7 @@ def _brows(hair: FaceHair, roots: Roots, person: Floats, rng: np.random.Generato
 
 
 def _beard(hair: FaceHair, roots: Roots, person: Floats, rng: np.random.Generator) -> Strands:
+    """A beard, in strands (N, 4, 3), on the `person` (V, 3)."""
     start = roots.on(person)
     out = start - np.array([0, -1.5, 4.0], np.float32)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
@@ -130,7 +132,7 @@ def _beard(hair: FaceHair, roots: Roots, person: Floats, rng: np.random.Generato
 def _short(
     hair: FaceHair, roots: Roots, start: Floats, ways: tuple[Floats, Floats], length: Floats, rng: np.random.Generator
 ) -> Strands:
-    """Strands of four points that leave the skin a little and then lie along the first of `ways`."""
+    """Strands (N, 4, 3) that leave the skin a little and then lie along the first of `ways` (N, 3)."""
     way, out = ways
     way = way / np.linalg.norm(way, axis=1, keepdims=True)
     along = np.linspace(0, 1, 4)[None, :, None]

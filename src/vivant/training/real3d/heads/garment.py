@@ -62,7 +62,7 @@ def draw_garment(rng: np.random.Generator, soft: float) -> Garment:
 
 
 def collar_height(garment: Garment, around: Floats) -> Floats:
-    """Elevation in radians of the collar's line at the angles `around` (n,) from the front."""
+    """Elevation (N,) in radians of the collar's line at the angles `around` (N,) from the front."""
     front = np.exp(-((around / 0.55) ** 2))
     base = {"crew": 54.0, "scoop": 47.0, "vee": 54.0, "high": 60.0, "open": 56.0}[garment.collar]
     drop = {"crew": 8.0, "scoop": 22.0, "vee": 36.0, "high": 2.0, "open": 20.0}[garment.collar]
@@ -73,7 +73,7 @@ def collar_height(garment: Garment, around: Floats) -> Floats:
 
 
 def reach_of(garment: Garment, around: Floats, height: Floats, trunk: Solid) -> Floats:
-    """Distance in cm of the garment from `MIDDLE` in the directions of angles and elevations (n,)."""
+    """Distance (N,) in cm of the garment from `MIDDLE` in the directions of angles and elevations (N,)."""
     way = np.stack([np.cos(height) * np.sin(around), np.sin(height), np.cos(height) * np.cos(around)], 1)
     rise = np.maximum(way[:, 1], 0)
     shares = np.stack([np.abs(way[:, 0]) / garment.wide, rise / 6.7, np.abs(way[:, 2]) / 9.0])
@@ -108,12 +108,13 @@ def sew(garment: Garment, trunk: Solid) -> Mesh:
 
 
 def _at(around: Floats, height: Floats, reach: Floats) -> Floats:
+    """Points (N, 3) in these directions (N,), so far."""
     way = np.stack([np.cos(height) * np.sin(around), np.sin(height), np.cos(height) * np.cos(around)], 1)
     return np.asarray(MIDDLE + way * reach[:, None], np.float32)
 
 
 def _collar(garment: Garment, line: Floats) -> Mesh:
-    """A tube along the border."""
+    """A tube along the border `line` (N, 3)."""
     thick = {"crew": 0.45, "scoop": 0.35, "vee": 0.4, "high": 0.7, "open": 0.8}[garment.collar]
     along = np.roll(line, -1, 0) - np.roll(line, 1, 0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)

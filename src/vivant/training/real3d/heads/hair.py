@@ -195,6 +195,7 @@ def _grown(
 
 
 def _lengths(hair: Hair, start: Floats, rng: np.random.Generator) -> Floats:
+    """Lengths (N,) of the strands that start at (N, 3)."""
     high = np.clip((start[:, 1] - 6.0) / 5.0, 0, 1)
     length = hair.side + (hair.top - hair.side) * high
     if hair.cut in TIED:
@@ -209,6 +210,7 @@ def _comb(hair: Hair, rng: np.random.Generator) -> Callable[[Floats], Floats]:
     part, knot = hair.part, _knot(hair)
 
     def parted(place: Floats) -> Floats:
+        """Ways (N, 3) of hair at `place` (N, 3)."""
         side = np.where(place[:, 0] > part, 1.0, -1.0)
         high = np.clip((place[:, 1] - 5.0) / 5, 0, 1)
         back = -0.45 * high - 0.25 * np.clip((place[:, 2] - 1) / 4, 0, 1)
@@ -217,15 +219,18 @@ def _comb(hair: Hair, rng: np.random.Generator) -> Callable[[Floats], Floats]:
         return np.stack([side * (0.9 * high + 1.0 * face), -1.0 + 0.3 * high, back - 0.9 * face], 1)
 
     def forward(place: Floats) -> Floats:
+        """Ways (N, 3) of hair at `place` (N, 3)."""
         top = np.clip((place[:, 1] - 8) / 3, 0, 1) * np.clip((place[:, 2] + 5) / 4, 0, 1)
         side = np.where(place[:, 0] > part, 0.5, -0.5)
         return np.stack([side * (1 - 0.7 * top), -1.0 + 0.2 * top, 1.3 * top - 0.25 * (1 - top)], 1)
 
     def backward(place: Floats) -> Floats:
+        """Ways (N, 3) of hair at `place` (N, 3)."""
         front = np.clip((place[:, 2] - 3) / 4, 0, 1)
         return np.stack([0.05 * place[:, 0], 0.7 * front - 0.5 * (1 - front), np.full(len(place), -1.0)], 1)
 
     def to_knot(place: Floats) -> Floats:
+        """Ways (N, 3) of hair at `place` (N, 3)."""
         return knot - place
 
     ways = {"fringe": forward, "swept": backward, "bun": to_knot, "tail": to_knot}
@@ -235,7 +240,7 @@ def _comb(hair: Hair, rng: np.random.Generator) -> Callable[[Floats], Floats]:
 
 
 def _waved(hair: Hair, points: Floats, length: Floats, rng: np.random.Generator) -> Floats:
-    """Strands wound around their own way; neighbours wave alike, so that locks form."""
+    """Strands (N, K, 3) wound around their own way; neighbours wave alike, so that locks form."""
     count, many = points.shape[:2]
     lock = (np.floor(points[:, 0] * 0.9 + 50) * [1, 131, 17161]).sum(1)
     own = np.abs(np.modf(np.sin(lock) * 43758.5)[0])  # a number of its own for each cube of the roots
@@ -253,14 +258,14 @@ def _waved(hair: Hair, points: Floats, length: Floats, rng: np.random.Generator)
 
 
 def _knot(hair: Hair) -> Floats:
-    """Where hair is tied: from low behind to high on the crown."""
+    """Where hair is tied (3,): from low behind to high on the crown."""
     if hair.cut == "bun" and hair.high > 0.7:
         return np.array([0.0, 15.5, -2.0], np.float32)
     return np.array([0.0, 3.0 + 7.0 * hair.high, -9.6 + 1.2 * hair.high], np.float32)
 
 
 def _tied(hair: Hair, roots: Roots, person: Floats, solids: tuple[Solid, Solid], rng: np.random.Generator) -> Strands:
-    """The knot of a bun, or the tail that hangs from it."""
+    """The knot of a bun, or the tail that hangs from it: strands (N, 14, 3)."""
     knot, segments = _knot(hair), 14
     count = 500 if hair.cut == "bun" else 380
     chosen = Roots(roots.corners[:1].repeat(count, 0), roots.weights[:1].repeat(count, 0))

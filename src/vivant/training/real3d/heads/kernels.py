@@ -35,7 +35,7 @@ SHADOW_BIAS = 0.35
 
 
 def _texel(texture: Bytes, u: Any, v: Any, out: Floats) -> None:
-    """The texture at u right and v down in 0..1, between its four nearest texels."""
+    """The `texture` (H, W, C) at u right and v down in 0..1, between its four nearest texels, into `out` (C,)."""
     rows, columns = texture.shape[0], texture.shape[1]
     x = min(max(u * columns - np.float32(0.5), np.float32(0)), np.float32(columns - 1.001))
     y = min(max(v * rows - np.float32(0.5), np.float32(0)), np.float32(rows - 1.001))
@@ -88,7 +88,7 @@ texel, around, power, lit = compiled(_texel), compiled(_around), compiled(_power
 
 
 def _skin(at: Floats, albedo: Floats, angles: Floats, numbers: Floats, out: Floats) -> None:
-    """`angles`: n.l, n.h, n.v, h.v and the share of light. Red light goes further under the skin than blue."""
+    """`angles` (7,): n.l, n.h, n.v, h.v and the share of light. Red light goes further under the skin than blue."""
     for k in range(3):
         wrap = np.float32(0.22) if k == 0 else (np.float32(0.09) if k == 1 else np.float32(0.05))
         near = max((angles[0] + wrap) / (1 + wrap), np.float32(0))
@@ -103,7 +103,7 @@ def _skin(at: Floats, albedo: Floats, angles: Floats, numbers: Floats, out: Floa
 
 
 def _glossy(at: Floats, albedo: Floats, angles: Floats, numbers: Floats, out: Floats) -> None:
-    """Wet and hard things: a small bright highlight."""
+    """Wet and hard things: a small bright highlight; `out` is (3,)."""
     facing = max(angles[1], np.float32(0))
     graze = power(1 - max(angles[2], np.float32(0)), 2)
     shine = np.float32(1.6) * power(facing, 7) * angles[4] * albedo[3]
@@ -114,6 +114,7 @@ def _glossy(at: Floats, albedo: Floats, angles: Floats, numbers: Floats, out: Fl
 
 
 def _cloth(at: Floats, albedo: Floats, angles: Floats, numbers: Floats, out: Floats) -> None:
+    """Rough things that shine at the rim; `out` is (3,)."""
     facing, near = max(angles[1], np.float32(0)), max(angles[0] * np.float32(0.9) + np.float32(0.1), np.float32(0))
     shine = numbers[GLOSS + 2] * power(facing, 4)
     for k in range(3):
@@ -121,7 +122,7 @@ def _cloth(at: Floats, albedo: Floats, angles: Floats, numbers: Floats, out: Flo
 
 
 def _hair(at: Floats, albedo: Floats, angles: Floats, numbers: Floats, out: Floats) -> None:
-    """Kajiya and Kay 1989: a strand is a thin cylinder; `angles` 5 and 6: its direction times l and h."""
+    """Kajiya and Kay 1989: a strand is a thin cylinder; `angles` (7,) 5 and 6: its direction times l and h."""
     thin = np.sqrt(max(1 - angles[5] * angles[5], np.float32(0)))
     near = thin * max(np.float32(0.35) + np.float32(0.65) * angles[0], np.float32(0))
     across = np.sqrt(max(1 - angles[6] * angles[6], np.float32(0)))
@@ -140,7 +141,7 @@ skin, glossy, cloth, hair = compiled(_skin), compiled(_glossy), compiled(_cloth)
 
 
 def _angles(at: Floats, numbers: Floats, out: Floats) -> None:
-    """What the materials need of normal, strand, light and viewer; makes the normal of `at` a unit one."""
+    """What the materials need (7,) of normal, strand, light and viewer; makes the normal of `at` a unit one."""
     n = np.float32(1) / np.sqrt(at[NORMAL] ** 2 + at[NORMAL + 1] ** 2 + at[NORMAL + 2] ** 2 + np.float32(1e-12))
     vx, vy, vz = numbers[VIEWER] - at[POINT], numbers[VIEWER + 1] - at[POINT + 1], numbers[VIEWER + 2] - at[POINT + 2]
     v = np.float32(1) / np.sqrt(vx * vx + vy * vy + vz * vz)

@@ -100,6 +100,7 @@ def _strands(
     solids: tuple[Solid, Solid],
     rng: np.random.Generator,
 ) -> list[Strands]:
+    """All strands on the skin of the `neutral` head (V, 3)."""
     hair, face_hair = hairs
     rest, marks = model.neutral, model.neutral[model.ibug]
     fray = np.interp(rest[:, 0], np.linspace(-9, 9, 40), rng.normal(0, 0.35, 40))
@@ -115,7 +116,7 @@ def _strands(
 
 
 def _beard_share(hair: FaceHair, rest: Floats, marks: Floats) -> Floats:
-    """Where of the model's vertices a beard grows, 0..1."""
+    """Where of the model's vertices (V,) a beard grows, 0..1."""
     if hair.beard == "none":
         return np.zeros(len(rest), np.float32)
     texels = skins.SHEET.texels(rest).astype(int).clip(0, skins.SHEET.size - 1)
@@ -135,7 +136,7 @@ def _painted(
     body: Body,
     rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    """The skin with the shade of hair, brows and beard under the strands."""
+    """The skin (S, S, 4) with the shade of hair, brows and beard under the strands."""
     hair, face_hair = hairs
     left, right = (model.neutral[rim] for rim in body.rims)
     painted = paint_skin(skin, marks, (left, right), rng)
@@ -150,6 +151,7 @@ def _painted(
     )
 
     def shade(share: Floats, colour: Floats, strength: float) -> None:
+        """Let `colour` (3,) into the skin where `share` says so, on a sheet of half the size."""
         whole = cv2.resize(share.reshape(coarse.size, -1).astype(np.float32), albedo.shape[1::-1])
         blend(albedo, colour, whole * np.float32(strength))
 

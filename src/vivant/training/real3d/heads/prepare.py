@@ -100,7 +100,7 @@ def prepare_heads(
 
 
 def render_head(model: IctHead, body: Body, settings: HeadSettings, rng: np.random.Generator) -> dict[str, Array]:
-    """The arrays of the shard of one random person, but for `head`."""
+    """The arrays (V, ...) of the shard of one random person, but for `head`."""
     person = draw_person(model, body, rng)
     views: list[dict[str, Array]] = []
     curves = np.zeros((settings.faces, 52), np.float32)
@@ -130,12 +130,13 @@ def code_of(model: IctHead, points: Floats, size: int) -> NDArray[np.uint8]:
 
 
 def _posed(person: Person, model: IctHead, body: Body, curves: Floats, rng: np.random.Generator) -> Lit:
+    """The person with the face of `curves` (52,), bent and lit by chance."""
     bend = rotation_from_angles(*np.deg2rad(rng.normal(0, (9, 4, 3))).tolist())
     return light_up(scene(person, model, body, curves, bend), person.look, draw_light(rng))
 
 
 def _views(lit: Lit, marks: Floats, settings: HeadSettings, rng: np.random.Generator) -> Iterator[dict[str, Array]]:
-    """What cameras see of one face, before one background."""
+    """What cameras see of one face with the `marks` (68, 3), before one background."""
     backdrop = draw_backdrop(rng, settings.size)
     trunk = only(lit, (BODY_CLASS, CLOTHES_CLASS)) if settings.torso else None
     poses = draw_poses(rng, settings.views)
@@ -149,6 +150,7 @@ def _views(lit: Lit, marks: Floats, settings: HeadSettings, rng: np.random.Gener
 
 
 def _view(drawn: Drawn, camera: Floats, pose: Floats, marks: Floats) -> dict[str, Array]:
+    """The arrays of one view with the `marks` (68, 2) in pixels."""
     step = len(drawn.depth) // DEPTH_SIDE
     return {
         "picture": drawn.picture,
@@ -162,7 +164,7 @@ def _view(drawn: Drawn, camera: Floats, pose: Floats, marks: Floats) -> dict[str
 
 
 def _nearly(model: IctHead, person: Person, curves: Floats, rng: np.random.Generator) -> Floats:
-    """Points of a face whose identity and expression differ a little from the person's."""
+    """Points (V, 3) of a face whose identity and expression differ a little from the person's."""
     moved = rng.normal(0, MOVED, len(person.identity)).astype(np.float32)
     shifted = np.clip(curves + rng.normal(0, MOVED, len(curves)), 0, 1).astype(np.float32)
     return model.express(model.person(person.identity + moved), shifted)

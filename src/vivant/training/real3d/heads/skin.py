@@ -115,7 +115,7 @@ def paint_skin(skin: Skin, marks: Floats, rims: tuple[Floats, Floats], rng: np.r
 
 
 def _redden(albedo: Floats, skin: Skin, marks: Floats, rng: np.random.Generator) -> None:
-    """Blood near the surface: cheeks, nose, ears, chin; yellower forehead, bluer rings under the eyes."""
+    """Blood near the surface of (S, S, 3): cheeks, nose, ears, chin; yellower forehead, bluer rings under the eyes."""
     amount = np.zeros(albedo.shape[:2], np.float32)
     for side in (0, 1):
         cheek = (marks[(41, 46)[side]] + marks[(48, 54)[side]]) / 2 + [(-1.6, 1.6)[side], 0.4, -1.0]
@@ -128,7 +128,7 @@ def _redden(albedo: Floats, skin: Skin, marks: Floats, rng: np.random.Generator)
 
 
 def _age(albedo: Floats, skin: Skin, marks: Floats) -> None:
-    """Folds as darker lines: beside the nose, on the forehead, at the outer corners of the eyes, around the neck."""
+    """Folds as darker lines in (S, S, 3): beside the nose, on the forehead, at the eyes' outer corners, the neck."""
     lines = np.zeros(albedo.shape[:2], np.float32)
     for side, sign in ((0, -1), (1, 1)):
         nose, mouth = marks[(31, 35)[side]], marks[(48, 54)[side]]
@@ -146,7 +146,7 @@ def _age(albedo: Floats, skin: Skin, marks: Floats) -> None:
 
 
 def _spot(albedo: Floats, skin: Skin, rng: np.random.Generator) -> None:
-    """Freckles on the front, and a few moles anywhere."""
+    """Freckles on the front of (S, S, 3), and a few moles anywhere."""
     angle, height = SHEET.grid()
     front = np.exp(-((angle / 0.9) ** 2)) * np.exp(-(((height - 1.5) / 5.5) ** 2))
     fine = noise(rng, SHEET.size, 170)
@@ -171,12 +171,14 @@ def beard_area(marks: Floats) -> Floats:
 
 
 def _stubble(albedo: Floats, skin: Skin, marks: Floats, rng: np.random.Generator) -> None:
+    """A shade on `albedo` (S, S, 3) where a beard would grow."""
     if skin.stubble:
         grain = np.clip(0.62 + 0.38 * noise(rng, SHEET.size, 330), 0, 1)
         tint(albedo, (0.58, 0.60, 0.64), beard_area(marks) * grain * (0.2 + 0.8 * skin.stubble))
 
 
 def _paint_lips(albedo: Floats, gloss: Floats, skin: Skin, marks: Floats, rng: np.random.Generator) -> None:
+    """Lips on `albedo` (S, S, 3), which shine, in `gloss` (S, S)."""
     area = SHEET.shape(marks[48:60], 0.09)
     bare = tone_of(skin.tone) * np.array([0.82, 0.50, 0.52], np.float32)
     blend(albedo, bare + (skin.lip_colour - bare) * skin.lips, area * (0.75 + 0.25 * skin.lips))
@@ -187,7 +189,7 @@ def _paint_lips(albedo: Floats, gloss: Floats, skin: Skin, marks: Floats, rng: n
 
 
 def _paint_lids(albedo: Floats, skin: Skin, marks: Floats, rims: tuple[Floats, Floats]) -> None:
-    """Colour above the eyes, and the dark rims of the lids where the lashes stand."""
+    """Colour above the eyes of (S, S, 3), and the dark rims of the lids where the lashes stand."""
     for side, rim in enumerate(rims):
         middle = rim.mean(0)
         shadow = SHEET.spot(middle + np.array([0, 0.75, 0]), 1.3, 0.42)
@@ -202,6 +204,7 @@ def _paint_lids(albedo: Floats, skin: Skin, marks: Floats, rims: tuple[Floats, F
 
 
 def _by_x(points: Floats) -> Floats:
+    """Points (N, 3) from left to right."""
     return np.asarray(points[np.argsort(points[:, 0])], np.float32)
 
 

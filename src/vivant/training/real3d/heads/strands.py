@@ -33,7 +33,7 @@ class Roots:
         return np.asarray(np.einsum("sk,skc->sc", self.weights, points[self.corners]), np.float32)
 
     def part(self, which: NDArray[np.bool_]) -> Roots:
-        """Some of them."""
+        """Some of them, where `which` (N,) says so."""
         return Roots(self.corners[which], self.weights[which])
 
 
@@ -111,7 +111,7 @@ class Solid:
 
 
 def solid_of(points: Floats, triangles: Ints, middle: Floats) -> Solid:
-    """The body of `triangles` around `middle`, by drawing them on a sheet of directions."""
+    """The body of `triangles` (T, 3) around `middle` (3,), by drawing them on a sheet of directions."""
     ways = points - middle
     row, column = _cells(ways)
     sheet = np.stack([column + 0.5, row + 0.5, np.linalg.norm(ways, axis=1)], 1).astype(np.float32)

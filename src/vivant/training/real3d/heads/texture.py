@@ -68,7 +68,7 @@ class Sheet:
         return (self.top - self.bottom) / self.size
 
     def _softened(self, drawn: Bytes, soft: float) -> Floats:
-        """`drawn` as 0..1, blurred where there is something."""
+        """`drawn` (S, S) as 0..1, blurred where there is something."""
         value = drawn.astype(np.float32) / 255
         sigma = max(soft / self.texel, 0.3)
         left, top, wide, high = cv2.boundingRect(drawn)
@@ -84,11 +84,13 @@ _SHIFT = 4
 
 
 def _fixed(texels: Floats) -> NDArray[np.int32]:
+    """Places (N, 2) as fixed-point numbers for OpenCV."""
     return np.asarray(((texels - 0.5) * 2**_SHIFT).round(), np.int32)
 
 
 @cache
 def _grid(sheet: Sheet) -> tuple[Floats, Floats]:
+    """The angles (1, S) of the columns and the heights (S, 1) of the rows."""
     line = (np.arange(sheet.size, dtype=np.float32) + 0.5) / sheet.size
     share = np.abs(2 * line - 1)
     turn = (1.6 - np.sqrt(2.56 - 2.4 * share)) / 1.2
@@ -97,7 +99,7 @@ def _grid(sheet: Sheet) -> tuple[Floats, Floats]:
 
 
 def _rounded(places: Floats, *, closed: bool, steps: int = 6) -> Floats:
-    """Points on the smooth curve through `places` (Catmull and Rom 1974)."""
+    """Points (M, 2) on the smooth curve through `places` (N, 2) (Catmull and Rom 1974)."""
     points = np.asarray(places, np.float32)
     around = (
         np.concatenate([points[-1:], points, points[:2]])
@@ -112,7 +114,7 @@ def _rounded(places: Floats, *, closed: bool, steps: int = 6) -> Floats:
 
 
 def noise(rng: np.random.Generator, size: int, cells: int | tuple[int, int], octaves: int = 1) -> Floats:
-    """(size, size) smooth noise of about unit spread; `cells` bumps each way, each octave twice as many of half height.
+    """(S, S) smooth noise of about unit spread; `cells` bumps each way, each octave twice as many of half height.
 
     Left and right borders meet.
     """
@@ -139,7 +141,7 @@ def tint(base: Floats, factor: Sequence[float] | Floats, share: Floats) -> None:
 
 
 def packed(linear: Floats) -> Bytes:
-    """Bytes of the square root of linear light, as the painter's loops read them."""
+    """Bytes (...) of the square root of linear light (...), as the painter's loops read them."""
     return np.asarray((np.sqrt(np.clip(linear, 0, 1)) * 255).round().astype(np.uint8))
 
 

@@ -43,7 +43,7 @@ class Character3D:
         return self._draw(pose * self.knows, brows=True)
 
     def bare(self) -> Bytes:
-        """The same at rest without the surfaces that are brows."""
+        """The same (512, 512, 4) at rest without the surfaces that are brows."""
         return self._draw(np.zeros(len(PARAMETERS), np.float32), brows=False)
 
     @functools.cached_property
@@ -55,6 +55,7 @@ class Character3D:
         return np.array(known, np.float32)
 
     def _draw(self, pose: Floats, *, brows: bool) -> Bytes:
+        """(512, 512, 4) in `pose` (45,)."""
         side = SIDE * FINER
         nodes = self._posed_nodes(pose)
         picture, depth = np.zeros((side, side, 4), np.float32), np.full((side, side), -1e9, np.float32)
@@ -67,6 +68,7 @@ class Character3D:
         return np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
 
     def _morphed(self, primitive: Primitive, pose: Floats) -> Floats:
+        """The vertices (V, 3) of a surface, moved by the morph targets of `pose` (45,)."""
         moved = primitive.positions.copy()
         for parameter, morph in self._morphs.items():
             amount = float(pose[INDEX[parameter]])
@@ -80,6 +82,7 @@ class Character3D:
         return moved
 
     def _target(self, primitive: Primitive, name: str) -> Floats | float:
+        """How a morph moves the vertices (V, 3) of a surface; 0 where it has nothing to do with it."""
         total: Floats | float = 0.0
         for index, weight in self._binds(primitive, name):
             total = total + weight * primitive.targets[index]
@@ -156,6 +159,7 @@ class Character3D:
 
     @functools.cached_property
     def _rest(self) -> Floats:
+        """Every bone's place at rest: (B, 4, 4)."""
         found = np.zeros((len(self.model.nodes), 4, 4), np.float32)
         for index in self.model.order:
             node = self.model.nodes[index]
@@ -273,7 +277,7 @@ def _colours(primitive: Primitive, uv: Floats) -> Floats:
 
 
 def _rotation(x: float, y: float, z: float) -> Floats:
-    """About the axes of the world, x first."""
+    """(3, 3) about the axes of the world, x first."""
     matrix, _ = cv2.Rodrigues(np.array([x, 0, 0], np.float64))
     for axis in ((0, y, 0), (0, 0, z)):
         matrix = cv2.Rodrigues(np.array(axis, np.float64))[0] @ matrix

@@ -166,6 +166,7 @@ class _Reader:
     def _primitive(
         self, place: tuple[int, int], mesh: dict[str, Any], entry: dict[str, Any], members: list[int], binds: Floats
     ) -> Primitive:
+        """One surface with vertices (V, 3) and triangles (T, 3)."""
         attributes = entry["attributes"]
         positions = self._accessor(attributes["POSITION"]).astype(np.float32)
         count = len(positions)
@@ -205,7 +206,7 @@ class _Reader:
         )
 
     def _accessor(self, number: int) -> NDArray[Any]:
-        """(count, width) of an accessor; a sparse one is filled in."""
+        """(N, W) of an accessor; a sparse one is filled in."""
         entry = self._document["accessors"][number]
         width, kind, count = WIDTHS[entry["type"]], np.dtype(KINDS[entry["componentType"]]), int(entry["count"])
         if not 0 < count * width * kind.itemsize <= MOST_BYTES:
@@ -226,6 +227,7 @@ class _Reader:
         return found
 
     def _view(self, number: int, offset: int, kind: np.dtype[Any], count: int, width: int) -> NDArray[Any]:
+        """(N, W), N = `count`, W = `width`, in the file's own memory."""
         view = self._document["bufferViews"][number]
         if view.get("buffer", 0) != 0:
             raise ValueError("its data is in other files; export it as one .glb")
@@ -238,7 +240,7 @@ class _Reader:
         return np.ndarray(shape, kind, self._data, start, strides)
 
     def _scaled(self, number: int) -> Floats:
-        """An accessor whose whole numbers stand for 0..1."""
+        """An accessor (N, W) whose whole numbers stand for 0..1."""
         found = self._accessor(number)
         scale = 1 if found.dtype == np.float32 else np.iinfo(found.dtype).max
         return (found / np.float32(scale)).astype(np.float32)
@@ -256,6 +258,7 @@ class _Reader:
         return Material(str(entry.get("name", "")), colour, texture, entry.get("alphaMode", "OPAQUE") == "OPAQUE")
 
     def _picture(self, number: int) -> Bytes:
+        """A texture (H, W, 4)."""
         from PIL import Image
 
         if number not in self._pictures:
@@ -271,6 +274,7 @@ class _Reader:
 
 
 def _local(entry: dict[str, Any]) -> Floats:
+    """A bone's place (4, 4) in its parent."""
     if "matrix" in entry:
         return np.asarray(entry["matrix"], np.float32).reshape(4, 4).T
     local = np.eye(4, dtype=np.float32)

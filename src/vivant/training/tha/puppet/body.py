@@ -69,6 +69,7 @@ def _neck(style: Style) -> list[Part]:
 
 
 def _half_trunk(style: Style) -> Floats:
+    """The right half (7, 2) of the trunk's outline, from top to bottom."""
     build = style.build
     top, wide = build.chin + 0.38, build.shoulders
     return points(
@@ -83,6 +84,7 @@ def _half_trunk(style: Style) -> Floats:
 
 
 def _trunk(style: Style) -> Floats:
+    """The trunk's outline (14, 2)."""
     return _both(_half_trunk(style))
 
 
@@ -238,10 +240,11 @@ def _folds(style: Style) -> list[Part]:
 
 
 def _both(half: Floats) -> Floats:
-    """A closed outline from its right half, from top to bottom."""
+    """A closed outline (2 N, 2) from its right half (N, 2), from top to bottom."""
     return joined(half, half[::-1] * vector(-1, 1))
 
 
 def _part(style: Style, name: str, shape: Floats, colour: Colour, place: Place = STILL) -> Part:
+    """A part of the outline `shape` (N, 2)."""
     paint = Paint(colour, low=shaded(colour, 0.3 * style.soft))
     return Part(name, shape.astype(np.float32), place, paint, contour(style, colour))

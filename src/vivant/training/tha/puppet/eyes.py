@@ -28,7 +28,7 @@ BROW_COUNT = 11
 
 
 def eye_parts(style: Style, pose: Floats, side: int) -> list[Part]:
-    """One eye, from back to front; `side` 1 is on the viewer's right."""
+    """One eye in `pose` (45,), from back to front; `side` 1 is on the viewer's right."""
     eyes = style.eyes
     upper, lower = lid_lines(eyes, pose, side)
     opening = np.concatenate([upper, lower[::-1]])
@@ -42,7 +42,7 @@ def eye_parts(style: Style, pose: Floats, side: int) -> list[Part]:
 
 
 def brow_parts(style: Style, pose: Floats, side: int) -> list[Part]:
-    """One brow."""
+    """One brow in `pose` (45,)."""
     eyes = style.eyes
     line = curve(brow_knots(eyes, pose, side), BROW_COUNT)
     stroke = ribbon(line, eyes.brow_thick * taper(BROW_COUNT, 0.3, 0.55, 0.05))
@@ -86,6 +86,7 @@ def iris_place(eyes: Eyes, pose: Floats, side: int) -> tuple[Floats, Floats]:
 
 
 def _iris(style: Style, pose: Floats, side: int) -> list[Part]:
+    """The iris in `pose` (45,), from back to front."""
     eyes, white = style.eyes, (f"white{side:+d}",)
     middle, radii = iris_place(eyes, pose, side)
     colour = eyes.odd if eyes.odd is not None and side > 0 else eyes.colour
@@ -112,6 +113,7 @@ def _iris(style: Style, pose: Floats, side: int) -> list[Part]:
 
 
 def _lashes(style: Style, upper: Floats, lower: Floats, side: int) -> list[Part]:
+    """The lashes along both lids (N, 2)."""
     eyes, place = style.eyes, Place(1, 0.04)
     dark = Paint(shaded(style.line, 0.3))
     unit = vector(side, 1)
@@ -130,10 +132,12 @@ def _lashes(style: Style, upper: Floats, lower: Floats, side: int) -> list[Part]
 
 
 def _crease(eyes: Eyes, side: int) -> Floats:
+    """The line (N, 2) above the upper lid of the open eye."""
     upper, _ = lid_lines(eyes, np.zeros(len(INDEX), np.float32), side)
     result: Floats = upper + vector(0, -0.24 * eyes.height - 0.05)
     return result
 
 
 def _lid(x: Floats, y: Floats, side: int) -> Floats:
+    """`x` and `y` (N,) as a line (N, 2), mirrored for `side` -1."""
     return sided(pairs(x, y), side)

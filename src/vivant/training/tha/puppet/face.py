@@ -26,7 +26,7 @@ ON_FACE = Place()
 
 
 def face_parts(style: Style, pose: Floats) -> list[Part]:
-    """Neck excluded: the face's outline, blush, nose and mouth, from back to front."""
+    """Neck excluded: the face's outline, blush, nose and mouth in `pose` (45,), from back to front."""
     lips = lip_lines(style, pose)
     drop = jaw_drop(lips)
     skin = style.skin
@@ -76,6 +76,7 @@ def build_mouth(build: Build, height: float) -> float:
 
 
 def _mouth(style: Style, upper: Floats, lower: Floats) -> list[Part]:
+    """The mouth between two lines (17, 2), from back to front."""
     mouth = style.mouth
     opening = np.concatenate([upper, lower[::-1]])
     gap = float((lower - upper)[:, 1].max())
@@ -105,6 +106,7 @@ def _mouth(style: Style, upper: Floats, lower: Floats) -> list[Part]:
 
 
 def _shade(style: Style, outline: Floats) -> list[Part]:
+    """The shade at one side of the face's `outline` (N, 2)."""
     if style.rim == 0:
         return []
     inner = outline * vector(0.86, 0.95) + vector(-0.1, -0.06)

@@ -148,7 +148,7 @@ def _dark(style: Style) -> Colour:
 
 
 def _cap(style: Style, size: float) -> Floats:
-    """The hair's outer line from the viewer's left ear over the top to the right one."""
+    """The hair's outer line (40, 2) from the viewer's left ear over the top to the right one."""
     wide, top = size * (1 + style.hair.volume), size * style.hair.top
     knots = points((wide, 0.15), (wide * 1.02, -0.75), (0.72 * wide, -0.8 * top), (0, -top))
     left = knots[:-1] * vector(-1, 1)
@@ -156,7 +156,7 @@ def _cap(style: Style, size: float) -> Floats:
 
 
 def _fringe_ends(rng: np.random.Generator, wide: float, end: float, locks: int) -> Floats:
-    """The lower edge of back hair from right to left, in points."""
+    """The lower edge (N, 2) of back hair from right to left, in points."""
     x = np.linspace(wide, -wide, 2 * locks + 1)
     y = np.where(np.arange(2 * locks + 1) % 2 == 0, end, end - 0.25 - 0.2 * rng.random(2 * locks + 1))
     y[1:-1] += rng.uniform(-0.1, 0.2, 2 * locks - 1)
@@ -165,7 +165,7 @@ def _fringe_ends(rng: np.random.Generator, wide: float, end: float, locks: int) 
 
 
 def _fringe(rng: np.random.Generator, style: Style) -> Floats:
-    """The lower edge of the hair in front from right to left."""
+    """The lower edge (N, 2) of the hair in front from right to left."""
     hair = style.hair
     edges = np.sort(np.concatenate([[1.0, -1.0], rng.uniform(-0.8, 0.8, hair.locks - 1)]))[::-1]
     edges = 0.5 * edges + 0.5 * np.linspace(1, -1, hair.locks + 1)
@@ -248,6 +248,7 @@ def _shine(style: Style) -> list[Part]:
 
 
 def _spikes(rng: np.random.Generator, style: Style) -> Floats:
+    """An outline (N, 2) of hair that stands up."""
     angle = np.linspace(-0.15, np.pi + 0.15, 2 * style.hair.locks + 7)
     out = np.where(np.arange(len(angle)) % 2 == 1, rng.uniform(1.1, 1.35, len(angle)), 0.97)
     wide, top = 1 + style.hair.volume, style.hair.top

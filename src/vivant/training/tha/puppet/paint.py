@@ -47,7 +47,7 @@ def paint_parts(
 
 
 def paint_numbers(parts: list[Part], size: int = SIDE, box: Box = WHOLE) -> Bytes:
-    """(size, size) the number from 1 of the part that is seen at the middle of each pixel, 0 where there is none.
+    """(S, S) the number from 1 of the part seen at the middle of each pixel, 0 where there is none.
 
     Only what covers: parts with a fill that is nearly opaque, without their contours. At most 255 parts.
     """
@@ -105,6 +105,7 @@ def _path(skia: Any, part: Part) -> Any:
 
 
 def _fill(skia: Any, paint: Paint, points: Floats) -> Any:
+    """How to fill an outline `points` (N, 2)."""
     fill = skia.Paint(AntiAlias=True)
     if paint.low is None:
         fill.setColor4f(skia.Color4f(*paint.colour, paint.alpha))
@@ -128,6 +129,7 @@ def _colour(skia: Any, colour: Colour, alpha: float) -> int:
 
 
 def _straight(pixels: Bytes) -> Bytes:
+    """(H, W, 4) premultiplied to straight alpha, in place."""
     row, column = np.nonzero((pixels[..., 3] > 0) & (pixels[..., 3] < 255))
     soft = pixels[row, column].astype(np.float32)
     soft[:, :3] *= 255 / soft[:, 3:]
@@ -136,6 +138,7 @@ def _straight(pixels: Bytes) -> Bytes:
 
 
 def _image(skia: Any, straight: Bytes) -> Any:
+    """`straight` (H, W, 4) as Skia takes it."""
     return skia.Image.fromarray(straight, skia.kRGBA_8888_ColorType)
 
 

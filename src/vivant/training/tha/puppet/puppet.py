@@ -40,11 +40,11 @@ class Puppet:
         return paint_parts(self.parts(pose), size, box)
 
     def bare(self) -> Bytes:
-        """The whole picture at rest without brows."""
+        """The whole picture (512, 512, 4) at rest without brows."""
         return paint_parts([part for part in self.parts(REST) if not part.name.startswith("brow")])
 
     def draw_faces(self, faces: Sequence[list[Part]], size: int = SIDE, box: Box = WHOLE) -> list[Bytes]:
-        """As `draw`, for many `faces` of `face`, while head and body rest: what is still is drawn once."""
+        """As `draw`, (S, S, 4) for many `faces` of `face`, while the rest is still: that is drawn once."""
         under, over = (paint_parts(self._in_place(parts), size, box) for parts in self._still)
         return [paint_parts(parts, size, box, under, over) for parts in faces]
 
@@ -63,7 +63,7 @@ class Puppet:
         return [replace(part, points=next(pieces), holes=tuple(next(pieces) for _ in part.holes)) for part in parts]
 
     def upright(self, pose: Floats) -> list[Part]:
-        """All parts before head and body turn, from back to front, in half widths of the face."""
+        """All parts in `pose` (45,) before head and body turn, from back to front, in half widths of the face."""
         behind, before = self._still
         return [*behind, *self._face(pose), *before]
 
@@ -109,7 +109,7 @@ class Puppet:
         return front_hair(self.style)[0]
 
     def _face(self, pose: Floats) -> list[Part]:
-        """What a face moves."""
+        """What a face moves, in `pose` (45,)."""
         style = self.style
         eyes = [part for side in (-1, 1) for part in eye_parts(style, pose, side)]
         brows = [part for side in (-1, 1) for part in brow_parts(style, pose, side)]
@@ -125,6 +125,7 @@ class Puppet:
         ]
 
     def _placed(self, points: Floats) -> Floats:
+        """`points` (N, 2) of the face on the canvas."""
         build = self.style.build
         result: Floats = points * np.float32(build.scale) + vector(*build.middle)
         return result

@@ -93,7 +93,7 @@ def ribbon(line: Floats, widths: Floats) -> Floats:
 
 @functools.lru_cache(maxsize=256)
 def taper(count: int, thickest: float = 0.5, start: float = 0.0, end: float = 0.0) -> Floats:
-    """Widths (count,) of a stroke: `start` at its start, 1 at the share `thickest` of the way, `end` at its end."""
+    """Widths (N,) of a stroke: `start` at its start, 1 at the share `thickest` of the way, `end` at its end."""
     way = np.linspace(0, 1, count)
     rise = np.sin(np.pi / 2 * np.clip(way / max(thickest, 1e-3), 0, 1))
     fall = np.sin(np.pi / 2 * np.clip((1 - way) / max(1 - thickest, 1e-3), 0, 1))
@@ -108,13 +108,13 @@ def ellipse(centre: ArrayLike, radii: ArrayLike, count: int = 24) -> Floats:
 
 
 def sided(shape: Floats, side: int) -> Floats:
-    """`shape` for `side` 1, its mirror image for -1."""
+    """`shape` (N, 2) for `side` 1, its mirror image for -1."""
     result: Floats = shape * vector(side, 1)
     return result
 
 
 def vector(*values: float) -> Floats:
-    """One array of a few numbers."""
+    """One array (N,) of a few numbers."""
     return np.array(values, np.float32)
 
 
@@ -127,13 +127,14 @@ def shaded(colour: Colour, by: float, tint: Colour = (0.35, 0.2, 0.4)) -> Colour
 
 @functools.lru_cache(maxsize=16)
 def _circle(count: int) -> Floats:
+    """`count` points (N, 2) around the middle, 1 away."""
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return pairs(np.cos(angle), np.sin(angle))
 
 
 @functools.lru_cache(maxsize=256)
 def _spline(knots: int, count: int, closed: bool) -> Floats:
-    """Weights (count, knots) of a Catmull-Rom spline."""
+    """Weights (N, K) of a Catmull-Rom spline with K `knots`, at `count` N places."""
     at = np.linspace(0, knots if closed else knots - 1, count, endpoint=not closed)
     start = np.minimum(at.astype(int), knots - 1 if closed else knots - 2)
     t = (at - start)[:, None]
