@@ -41,6 +41,7 @@ from vivant.motion.speech.choice import SpeechModel, open_mouth
 from vivant.motion.speech.speak import SpeechSettings, speak
 from vivant.motion.state import FaceState
 from vivant.motion.track import TrackSettings, track_frames
+from vivant.nn.blas import products_in_one_thread
 from vivant.portrait.layout import Crop, view
 from vivant.portrait.portrait import Portrait
 from vivant.progress import Progress, no_progress
@@ -231,7 +232,7 @@ def render(
     takes = [_open_take(driver, rate, settings) for _, driver in cast]
     total = max(take.frames for take in takes)
     held, first_frame = 0, 0.0
-    with closing(prefetch(_together([take.states for take in takes]), _AHEAD)) as ahead:
+    with products_in_one_thread(), closing(prefetch(_together([take.states for take in takes]), _AHEAD)) as ahead:
         (composer, draw), states = _meanwhile(ahead, partial(_prepare_cast, cast, settings))
         with (
             _open_film(output, composer, rate, takes, settings) as film,

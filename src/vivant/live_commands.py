@@ -46,6 +46,7 @@ from vivant.motion.live.webcam import WebcamSettings, newest_pictures, webcam_st
 from vivant.motion.motion import Motion
 from vivant.motion.retime import at_rate
 from vivant.motion.state import FaceState
+from vivant.nn.blas import products_in_one_thread
 from vivant.portrait.layout import view
 from vivant.portrait.open import open_portrait
 from vivant.tha_commands import CharacterOptions, open_drawn
@@ -161,6 +162,7 @@ def live(options: LiveOptions) -> int:
     draw = open_draw(options)
     draw(FaceState())  # the first picture takes longer: kernels are compiled, caches filled
     with ExitStack() as stack:
+        stack.enter_context(products_in_one_thread())
         pointer = Pointer()
         outlets = [_open_outlet(target, options, pointer, stack) for target in targets]
         outlets += [_recorder(show.output, options, stack)] if show.output else []
