@@ -119,7 +119,7 @@ def compare(scene: Scene, ours: CompactHead, relief: Relief, figures: dict[tuple
         np.dstack([source.drawn.picture, alpha]), landmarks, window.pose, alpha.astype(np.float32) / 255
     )
     background = np.full((SIDE, SIDE, 3), GREY, np.uint8)
-    layers: Any = SimpleNamespace(portrait=portrait, background=background)
+    layers: Any = SimpleNamespace(portrait=portrait, picture=source.drawn.picture, background=background)
     head = ours.prepare(layers)
     flat = relief.prepare(portrait, Window(0, 0, SIDE, SIDE, SIDE, SIDE), cutout=True)
     row = [source.drawn.picture]

@@ -183,6 +183,15 @@ def test_points_behind_others_are_hidden() -> None:
     assert seen_share(sheet, np.array([[0, 1, 2]], np.int32), places).tolist() == [1, 0]
 
 
+def test_pixels_of_what_is_in_front_are_less_than_nothing_behind(prepared: Prepared) -> None:
+    x, y, z = prepared.head.points.T
+    own = prepared.head.trust[:, 0]
+    middle = np.hypot(x, y - 2) < 5
+    assert own[middle & (z > 0)].min() > 0.9
+    assert own[middle & (z < -9)].max() < -2
+    assert prepared.head.own.min() == 0
+
+
 def test_nothing_is_guessed_far_behind_a_head() -> None:
     places = torch.tensor([[0.0, 2.5, -5], [0, 17, -5], [30, 0, -5], [0, -30, -10], [0, 10, -19], [0, 2, -19]])
     assert (within_reach(places) > 0).tolist() == [True, True, True, True, False, False]

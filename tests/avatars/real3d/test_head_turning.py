@@ -80,3 +80,16 @@ def test_pixels_are_read_by_a_cubic_that_keeps_lines_and_pixels() -> None:
         np.testing.assert_allclose(found, want, atol=2)
     kernels.look(picture, np.float32(-30), np.float32(99), found)  # the border goes on
     np.testing.assert_allclose(found, picture[39, 0], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("trust", "hidden", "share"),
+    [(1.0, 1.0, 1.0), (0.0, 0.25, 0.75), (0.0, 1.0, 0.0), (-3.0, 0.0, 1.0), (-3.0, 0.25, 0.0)],
+)
+def test_pixels_of_what_stands_in_front_are_let_go_first(trust: float, hidden: float, share: float) -> None:
+    picture = np.full((8, 8, 4), (200, 100, 50, 255), np.uint8)
+    values = np.array([[[4.5, 4.5, 2.5, 2.5, trust, 0, 1, 0, 0, 250]]], np.float32)
+    layer = np.empty((1, 1, 4), np.float32)
+    kernels.colour(values, np.ones((1, 1), np.float32), picture, np.float32(hidden), np.float32(0), layer)
+    wanted = share * np.array([200, 100, 50]) + (1 - share) * np.array([0, 0, 250])
+    np.testing.assert_allclose(layer[0, 0], [*wanted, 255], atol=0.01)

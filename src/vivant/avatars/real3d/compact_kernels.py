@@ -124,7 +124,7 @@ def _colour(values: Floats, depth: Floats, picture: Bytes, hidden: Any, oblique:
             for place in (2, 0):
                 share = here[5]
                 if place == 0:
-                    share = (ONE - hidden * (ONE - here[4])) * (ONE - oblique * (ONE - here[6]))
+                    share = max(ONE - hidden * (ONE - here[4]), np.float32(0)) * (ONE - oblique * (ONE - here[6]))
                 if share > np.float32(0.004):
                     look(picture, here[place], here[place + 1], found)
                     share *= min(max((found[3] - GUESSED) / (KNOWN - GUESSED), np.float32(0)), ONE)

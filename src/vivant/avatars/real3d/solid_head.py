@@ -37,6 +37,8 @@ SOFTENING = 4
 """Rounds over the mesh in which what is trusted is smoothed, so that no seam follows its triangles."""
 HIDDEN = 0.035
 """A point so far behind what is seen in its line of sight is hidden; in view coordinates, 0.5 cm."""
+BEHIND = 3.0
+"""How much less than nothing to trust is a pixel of what stands in front: it is let go first when the head turns."""
 SURE = (0.25, 0.7)
 """Between these the decoder's trust in a pixel counts more and more."""
 OBLIQUE = (0.12, 0.38)
@@ -64,13 +66,14 @@ class SolidHead:
     colour: Floats
     """(V, 3) sRGB 0..255 where no pixel is to be trusted."""
     trust: Floats
-    """(V, 3) 0..1: how far the pixel in the line of sight shows the point; the left-right partner's; and how far the
-    surface there faces the picture's camera, seen from the side of which pixels would be smeared."""
+    """(V, 3) 0..1: how far the pixel in the line of sight shows the point, below 0 where that is another thing's; the
+    left-right partner's; and how far the surface there faces the picture's camera, seen from the side of which pixels
+    would be smeared."""
 
     @property
     def own(self) -> Floats:
         """(V, 1) share of the pixel in the line of sight, from wherever it is seen."""
-        return self.trust[:, :1] * self.trust[:, 2:]
+        return np.asarray(np.maximum(self.trust[:, :1], 0) * self.trust[:, 2:], np.float32)
 
 
 @torch.inference_mode()
@@ -83,7 +86,9 @@ def solid_head(planes: Planes, decoder: ViewDecoder, rotation: Tensor) -> SolidH
     places = np.ascontiguousarray(view[0].numpy())
     partners = np.ascontiguousarray(mirrored(view, rotation)[0].numpy())
     trust = np.clip((field.trust[0].numpy() - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
-    trust *= seen_share(places, triangles, np.stack([places, partners], 1))
+    seen = seen_share(places, triangles, np.stack([places, partners], 1))
+    trust *= seen
+    trust[:, 0] -= BEHIND * (1 - seen[:, 0])
     points = np.ascontiguousarray(camera_from_view(view, rotation)[0].numpy())
     facing = (vertex_normals(points, triangles)[:, 2:] - OBLIQUE[0]) / (OBLIQUE[1] - OBLIQUE[0])
     trust = np.concatenate([trust, np.clip(facing, 0, 1)], 1).astype(np.float32)
