@@ -8,7 +8,7 @@ import pytest
 
 from vivant.avatars import retarget
 from vivant.avatars.real3d import compact_kernels as kernels
-from vivant.avatars.real3d.head_turning import Points, Turn, mirror_of, pixels_of
+from vivant.avatars.real3d.head_turning import Points, Turn, mirror_of, pixels_of, soft_outlines
 from vivant.face.landmarks import COUNT
 from vivant.face.model import load_face_model
 from vivant.face.pose import HeadPose, rotation_from_angles
@@ -93,3 +93,16 @@ def test_pixels_of_what_stands_in_front_are_let_go_first(trust: float, hidden: f
     kernels.colour(values, np.ones((1, 1), np.float32), picture, np.float32(hidden), np.float32(0), layer)
     wanted = share * np.array([200, 100, 50]) + (1 - share) * np.array([0, 0, 250])
     np.testing.assert_allclose(layer[0, 0], [*wanted, 255], atol=0.01)
+
+
+def test_outlines_are_soft_where_something_stands_in_front() -> None:
+    layer = RANDOM.uniform(0, 100, (20, 30, 4)).astype(np.float32)
+    layer[:, 15:] += 100
+    near = np.ones((20, 30), np.float32)
+    np.testing.assert_array_equal(soft_outlines(layer, near, 0.01), layer)
+    near[:, 15:] += 0.02
+    drawn = soft_outlines(layer, near, 0.01)
+    np.testing.assert_array_equal(np.delete(drawn, (14, 15), 1), np.delete(layer, (14, 15), 1))
+    step = np.abs(layer[:, 15] - layer[:, 14]).mean()
+    assert np.abs(drawn[:, 15] - drawn[:, 14]).mean() < 0.6 * step
+    np.testing.assert_array_equal(soft_outlines(layer, near, 0.03), layer)

@@ -29,7 +29,9 @@ LIMITS = retarget.HeadLimits(yaw=float(np.deg2rad(70.0)), pitch=float(np.deg2rad
 COMES_INTO_VIEW = (10.0, 25.0)
 """Degrees of a turn by which hidden places, and places that the picture shows obliquely, are no longer its pixels."""
 SOFT = 0.8
-"""Of the outline of the mesh, in pixels."""
+"""Of the outlines of the mesh, in pixels."""
+JUMP = 1.0 / DISTANCE
+"""Of nearness, at an outline of a turned head in front of the head itself: centimetres by the camera's distance."""
 
 
 class Turn(NamedTuple):
@@ -142,7 +144,8 @@ def draw_turned(scene: Scene, picture: Bytes, move: Floats, state: FaceState, *,
     something = cv2.dilate(cv2.max(on_sheet[..., 3], beside[..., 3]), np.ones((5, 5), np.uint8))
     layer, frame = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 4), np.uint8)
     _in_bands(rows, lambda band: kernels.colour(*_cut(mesh, band), picture, *turn.aside, layer[band]))
-    layer = _soft_outline(layer)
+    # As the picture was taken, its outlines are as soft as they are.
+    layer = soft_outlines(layer, mesh[1], JUMP / max(float(turn.aside[0]), 1e-3))
 
     def compose(band: slice) -> None:
         behind = scene.background[band], beside, something
@@ -175,8 +178,8 @@ def _cut(raster: tuple[Floats, Floats], band: slice) -> tuple[Any, Any]:
     return raster[0][band], raster[1][band]
 
 
-def _soft_outline(layer: Floats) -> Floats:
-    """`layer` (R, C, 4) with a soft step at its outline, and as sharp as it was within."""
-    soft = cv2.GaussianBlur(layer, (0, 0), SOFT)
-    inside = cv2.erode((layer[..., 3] > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
-    return np.asarray(cv2.copyTo(layer, inside, soft), np.float32)
+def soft_outlines(layer: Floats, depth: Floats, jump: float) -> Floats:
+    """`layer` (R, C, 4) with soft steps where its `depth` (R, C) jumps so far, and as sharp as it was elsewhere."""
+    soft, around = cv2.GaussianBlur(layer, (0, 0), SOFT), np.ones((3, 3), np.uint8)
+    even = (cv2.dilate(depth, around) - cv2.erode(depth, around) < jump).astype(np.uint8)
+    return np.asarray(cv2.copyTo(layer, even, soft), np.float32)
