@@ -57,6 +57,13 @@ def share_of_the_cores() -> Iterator[None]:
         sys.modules["torch"].set_num_threads(int(threads))
 
 
+@pytest.fixture(autouse=True)
+def same_numbers() -> None:
+    """Random numbers of PyTorch are the same for a test wherever it runs, and whatever ran before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
 @pytest.fixture
 def three_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shared by the cores that PyTorch uses is shared by three, however many there are."""
