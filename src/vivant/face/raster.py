@@ -61,7 +61,7 @@ def draw_into(
         raster.values,
         raster.depth,
         first,
-        closed,
+        0.0 if closed else 1.0,
     )
 
 
@@ -74,11 +74,11 @@ def _kernel() -> Any:
 
 
 def _draw(
-    points: Floats, triangles: Ints, values: Floats, out: Floats, depth: Floats, first: int, closed: bool
+    points: Floats, triangles: Ints, values: Floats, out: Floats, depth: Floats, first: int, far_side: float
 ) -> None:
     """Draw `triangles` (T, 3) of `points` (V, 3) with `values` (V, C) into `out` (H, W, C) and `depth` (H, W).
 
-    Those are rows from `first` on; of a `closed` mesh only the near side is drawn.
+    Those are rows from `first` on. `far_side` is 1, or 0 if only triangles counter-clockwise as seen are drawn.
     """
     rows, columns = depth.shape
     channels = values.shape[1]
@@ -88,12 +88,10 @@ def _draw(
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, bx, by, cx, cy = (points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1])
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if not abs(area) > 1e-9 or (closed and area > 0):  # y goes down
+        if not max(-area, far_side * area) > 1e-9:  # y goes down
             continue
         top = max(first, int(np.ceil(min(ay, by, cy) - 0.5)))
         bottom = min(first + rows - 1, int(np.floor(max(ay, by, cy) - 0.5)))
-        if bottom < top:
-            continue
         # Barycentric weights of b and c are linear in x and y: w = w0 + x * dx + y * dy.
         b_dx, b_dy = (cy - ay) / area, (ax - cx) / area
         c_dx, c_dy = (ay - by) / area, (bx - ax) / area

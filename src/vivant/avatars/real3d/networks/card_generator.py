@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vivant.avatars.real3d.networks.generator import Drawn, Generator, Person
-from vivant.avatars.real3d.networks.super_resolution import THRESHOLD
-from vivant.avatars.real3d.volume import Draws, VolumeSettings
+from vivant.avatars.real3d.volume import VolumeSettings
 
 
 class CardGenerator(Generator):
@@ -34,20 +33,9 @@ class CardGenerator(Generator):
         with self._precision(code):
             return super().moved(person, code)
 
-    def draw(
-        self,
-        person: Person,
-        code: Tensor,
-        camera: Tensor,
-        target: Tensor,
-        *,
-        threshold: float = THRESHOLD,
-        settings: VolumeSettings = VolumeSettings(),
-        draws: Draws | None = None,
-    ) -> Drawn:
+    def draw(self, *given: Any, settings: VolumeSettings = VolumeSettings(), **more: Any) -> Drawn:
         """As `Generator.draw`."""
-        fused = replace(settings, fused=self.dtype)
-        drawn: Drawn = self.frame(person, code, camera, target, threshold=threshold, settings=fused, draws=draws)
+        drawn: Drawn = self.frame(*given, settings=replace(settings, fused=self.dtype), **more)
         return drawn
 
     def _precision(self, like: Tensor) -> torch.autocast:
