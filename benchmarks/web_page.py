@@ -10,6 +10,7 @@ a Chromium. With --draw gpu one picture is drawn at a time, and a page that find
 from __future__ import annotations
 
 import argparse
+import base64
 import tempfile
 import threading
 import time
@@ -35,7 +36,12 @@ PICTURE = """async pose => {
     vivant.wanted = () => pose;
     await frame();
     do await frame(); while (vivant.pool.shown < vivant.pool.number);
-    return Array.from(document.getElementById("picture").getContext("2d").getImageData(0, 0, 512, 512).data);
+    const { data } = document.getElementById("picture").getContext("2d").getImageData(0, 0, 512, 512);
+    const read = new FileReader();
+    return new Promise(done => {
+        read.onload = () => done(read.result.split(",")[1]);
+        read.readAsDataURL(new Blob([data]));
+    });
 }"""
 
 
@@ -110,7 +116,8 @@ def decibels(page: Any, exact: StudentPoser, poses: Floats) -> float:
     """Likeness of the page's canvas to the exact student over `poses` (N, 45)."""
     errors = []
     for pose in poses.astype(np.float32):
-        pixels = np.array(page.evaluate(PICTURE, pose.tolist()), np.uint8).reshape(512, 512, 4)
+        data = base64.b64decode(page.evaluate(PICTURE, pose.tolist()))
+        pixels = np.frombuffer(data, np.uint8).reshape(512, 512, 4)
         errors.append(squared(pixels, exact.draw(pose))[0])
     return float(-10 * np.log10(np.mean(errors)))
 

@@ -7,7 +7,7 @@ import { gunzipSync } from "node:zlib";
 const [folder, question, ...files] = process.argv.slice(2);
 const load = name => import(pathToFileURL(path.join(folder, name)));
 const read = name => fs.readFileSync(path.join(folder, name));
-const asked = files.length ? JSON.parse(fs.readFileSync(files[0])) : null;
+const asked = files[0]?.endsWith(".json") ? JSON.parse(fs.readFileSync(files[0])) : null;
 
 const questions = {
   // Pictures of poses, raw, one after the other.
@@ -34,8 +34,11 @@ const questions = {
       return [axes.slice(0, first.width), axes.slice(first.width, 2 * first.width), Array.from(first.same(asked))];
     }));
   },
+  async valid() {
+    return JSON.stringify(WebAssembly.validate(fs.readFileSync(files[0])));
+  },
   async exports() {
-    return JSON.stringify(WebAssembly.Module.exports(new WebAssembly.Module(read("engine.wasm"))).map(one => one.name).sort());
+    return JSON.stringify(WebAssembly.Module.exports(new WebAssembly.Module(fs.readFileSync(files[0]))).map(one => one.name).sort());
   },
   async currency() {
     const { poseOfCurves } = await load("currency.js"), rules = JSON.parse(read("character.json"));

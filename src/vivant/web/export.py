@@ -1,7 +1,7 @@
 """A character as a folder of files that any static server can serve: it lives in the visitor's browser.
 
 index.html, *.js, page.css   the page
-engine.wasm                  draws, see engine.c
+engine.wasm                  draws, see engine.c; engine_relaxed.wasm where the browser has relaxed SIMD
 character.bin                drawing and networks, packed by gzip, see pack.py
 character.json               names and ranges of the parameters, constants of the webcam, notes
 webcam/                      MediaPipe's tracker, only where the user names its files
@@ -41,7 +41,7 @@ MODEL = "face_landmarker.task"
 
 
 Detail = Literal["low", "medium", "high"]
-SIDES: dict[Detail, tuple[int, int]] = {"low": (32, 128), "medium": (64, 128), "high": (128, 256)}
+SIDES: dict[Detail, tuple[int, int]] = {"low": (48, 128), "medium": (64, 128), "high": (128, 256)}
 """Points on a side that the networks' two coarser levels are computed on; published are 128 and 256."""
 
 

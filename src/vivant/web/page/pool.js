@@ -41,10 +41,10 @@ export class Pool {
 
   take(worker, { number, buffer, ms }) {
     this.ms = ms;
+    this.idle.push({ worker, buffer });
     if (number > this.shown) {
       this.shown = number;
       this.show(new Uint8ClampedArray(buffer), number);
     }
-    this.idle.push({ worker, buffer });
   }
 }
