@@ -189,14 +189,52 @@ def test_mirrored_points_are_those_of_the_mirrored_face() -> None:
     )
 
 
+SKIN, INK, HAIR = ((0.9, 0.75, 0.65, 1), (0.3, 0.2, 0.2, 1), (0.35, 0.22, 0.2, 1))
+
+
+def _browed() -> np.ndarray:
+    """The drawing of `_points`: skin, and two brows of 4 pixels."""
+    drawing = np.full((512, 512, 4), SKIN, np.float32)
+    for side in ("left", "right"):
+        line = [_points()[NAMES.index(f"{side}_brow_{part}")] for part in ("inner", "middle", "outer")]
+        cv2.polylines(drawing, [np.array(line, np.int32)], False, INK, 4)
+    return drawing
+
+
 def test_a_brow_that_was_hardly_seen_does_not_move() -> None:
-    drawing = np.random.default_rng(0).random((512, 512, 4)).astype(np.float32)
+    drawing = _browed()
     spread = np.zeros(len(NAMES), np.float32)
     spread[[NAMES.index(f"left_brow_{part}") for part in ("inner", "middle", "outer")]] = 9
     rig = Rig(drawing, measure(_points(), spread))
     changed = np.abs(rig.draw(pose_of({"eyebrow_raised": 1.0})) - drawing).max(-1)
     assert changed[:, :250].max() > 0.1
     assert changed[:, 262:].max() < 1e-6
+
+
+def test_a_stroke_moves_and_leaves_skin() -> None:
+    rig = Rig(_browed(), measure(_points()))
+    for name, down in (("raised", -0.14), ("lowered", 0.106)):
+        drawn = rig.draw(pose_of({f"eyebrow_{name}": 1.0}))
+        rows = {when: _middle(one[100:131, 280:282]) for when, one in (("now", drawn), ("then", rig.drawing))}
+        assert rows["now"] - rows["then"] == pytest.approx(down * rig.face.unit, abs=0.5)
+        dark = (drawn[100:131, 226:286, 0] < 0.6).sum()
+        assert dark == pytest.approx((rig.drawing[100:131, 226:286, 0] < 0.6).sum(), rel=0.15)
+
+
+def _middle(strip: np.ndarray) -> float:
+    """Where the ink is in a strip (rows, columns, 4)."""
+    ink = SKIN[0] - strip[..., 0].mean(axis=1)
+    return float((ink * np.arange(len(ink))).sum() / ink.sum())
+
+
+def test_hair_beside_and_over_a_brow_stays() -> None:
+    drawing = _browed()
+    drawing[60:118, 230:256] = HAIR  # down to the right brow's inner half, but not to the left one
+    drawing[60:140, 256:] = HAIR  # over all of the left one
+    rig = Rig(drawing, measure(_points()))
+    changed = np.abs(rig.draw(pose_of({"eyebrow_angry": 1.0})) - drawing).max(-1)
+    assert changed[:, 256:].max() < 1e-6
+    assert changed[60:115, 232:256].max() < 1e-6
 
 
 def test_brows_fall_and_rise() -> None:

@@ -1,4 +1,4 @@
-"""Brows, mouth and jaw of a drawing in a pose: pixels moved, and the inside of the mouth painted."""
+"""Mouth and jaw of a drawing in a pose: pixels moved, and the inside of the mouth painted."""
 
 from __future__ import annotations
 
@@ -8,62 +8,32 @@ from functools import cached_property
 import numpy as np
 
 from vivant.avatars.tha.rig.canvas import Canvas, Floats, canvas, cover, heights, luma, rise
-from vivant.avatars.tha.rig.lines import brow_fall, jaw_drop
-from vivant.avatars.tha.rig.measure import Eye, Face
+from vivant.avatars.tha.rig.lines import jaw_drop
+from vivant.avatars.tha.rig.measure import Face
 
 INSIDE = np.array([0.62, 0.22, 0.25], np.float32)
 TONGUE = np.array([0.86, 0.45, 0.46], np.float32)
 TEETH = np.array([0.99, 0.98, 0.97], np.float32)
 PAINTED, OWN = 0.25, 0.1
 """How far a mouth stands open at rest, from which on its own inside is stretched, up to which a new one is painted."""
-BROW = 0.2
-"""How far around a brow the drawing moves with it, in half widths of the face."""
 
 
 @dataclass(frozen=True)
 class MouthPainter:
-    """Draws all of a face but its eyes."""
+    """Draws the lower part of a face."""
 
     drawing: Floats
     """(512, 512, 4) premultiplied, 0..1."""
     face: Face
 
     def paint(self, picture: Floats, pose: Floats) -> None:
-        """Draw brows, mouth and chin in the `pose` (45,) into `picture` (512, 512, 4)."""
-        falls = {side: self._brow_fall(eye, brow_fall(pose, side)) for side, eye in self.face.eyes.items()}
+        """Draw mouth and chin in the `pose` (45,) into `picture` (512, 512, 4)."""
         rest, lips = self._rest, self.face.lips.lines(pose)
-        talking = any(np.abs(now - then).max() > 1e-3 for now, then in zip(lips, rest, strict=True))
-        if not talking and not any(fall.any() for fall in falls.values()):
+        if all(np.abs(now - then).max() <= 1e-3 for now, then in zip(lips, rest, strict=True)):
             return
         place = self._place
-        x, y = place.x + 0 * place.y, place.y + 0 * place.x
-        for side, fall in falls.items():
-            y -= self._brow_shift(self.face.eyes[side], fall)
-        if talking:
-            moved_x, moved_y = self._mouth_source(lips)
-            x, y = x + moved_x - place.x, y + moved_y - place.y
-        patch = place.sample(x, y)
-        picture[place.rows, place.columns] = self._with_inside(patch, lips) if talking else patch
-
-    def _brow_fall(self, eye: Eye, fall: Floats) -> Floats:
-        """How far (3,) its knots move down, in pixels; not into the eye."""
-        room = np.maximum(heights(eye.upper, eye.brow[:, 0][None])[0] - eye.brow[:, 1], 1)
-        limited: Floats = np.minimum(eye.brow_sure * fall * self.face.unit, 0.6 * room)
-        return limited
-
-    def _brow_shift(self, eye: Eye, fall: Floats) -> Floats:
-        """How far the pixels (rows, columns) move down with a brow."""
-        place, unit = self._place, self.face.unit
-        ends = eye.brow[[0, 2], 0]
-        share = np.clip((place.x - ends[0]) / _away_from_zero(ends[1] - ends[0]), 0, 1)
-        line, shift = _through(eye.brow[:, 1], share), _through(fall, share)
-        room = np.maximum(heights(eye.upper, place.x) - line, 2)
-        far = place.y - line - shift
-        reach = np.where(far > 0, np.minimum(0.45 * room, BROW * unit), BROW * unit)
-        beside = np.abs(place.x - ends.mean()) - np.abs(ends[1] - ends[0]) / 2
-        near = np.exp(-((far / np.maximum(reach, 0.7 * np.abs(shift) + 1e-3)) ** 2))
-        moved: Floats = shift * near * np.exp(-((np.maximum(beside, 0) / (0.15 * unit)) ** 2))
-        return moved
+        patch = place.sample(*self._mouth_source(lips))
+        picture[place.rows, place.columns] = self._with_inside(patch, lips)
 
     def _mouth_source(self, lips: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
         """Where the pixels around the mouth come from: x and y (rows, columns)."""
@@ -130,7 +100,7 @@ class MouthPainter:
     @cached_property
     def _place(self) -> Canvas:
         face, unit = self.face, self.face.unit
-        top = min(float(eye.brow[:, 1].min()) for eye in face.eyes.values()) - 2.5 * BROW * unit
+        top = min(float(eye.upper[:, 1].min()) for eye in face.eyes.values())
         middle = float(face.middle[0])
         return canvas(self.drawing, middle - 1.3 * unit, top, middle + 1.3 * unit, float(face.chin[1]) + 0.8 * unit)
 
@@ -156,15 +126,3 @@ class MouthPainter:
         at_x = lips.middle[0] + x.astype(np.float32)[None] * lips.width
         at_y = lips.middle[1] + y.astype(np.float32)[:, None] * self.face.unit
         return canvas(self.drawing, 0, 0, len(x) - 1, len(y) - 1).sample(at_x, at_y)
-
-
-def _through(knots: Floats, share: Floats) -> Floats:
-    """The parabola through three `knots` (3,) at 0, 0.6 and 1."""
-    a, b, c = (float(knot) for knot in knots)
-    bow = (b - (0.4 * a + 0.6 * c)) / (0.6 * 0.4)
-    line: Floats = a + share * (c - a) + bow * share * (1 - share)
-    return line
-
-
-def _away_from_zero(value: float) -> float:
-    return value if abs(value) > 1 else 1.0

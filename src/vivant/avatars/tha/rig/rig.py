@@ -1,6 +1,6 @@
 """A drawing as a puppet: its face measured once, then every pose of the 45 parameters drawn by moving pixels.
 
-face    brows, mouth and chin, then the eyes over them (`mouth`, `eye`)
+face    mouth and chin, then brows, then the eyes over them (`mouth`, `brow`, `eye`)
 turn    head and body as rounded fronts before a flat rest, each pixel moved by its depth (`turn`)
 """
 
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from vivant.avatars.tha.pose import ROTATION
+from vivant.avatars.tha.rig.brow import BrowPainter
 from vivant.avatars.tha.rig.canvas import Floats
 from vivant.avatars.tha.rig.eye import EyePainter
 from vivant.avatars.tha.rig.measure import Face
@@ -42,6 +43,8 @@ class Rig:
         picture = self.drawing.copy()
         if pose[: ROTATION.start].any():
             self._mouth.paint(picture, pose)
+            for brow in self._brows:
+                brow.paint(picture, pose)
             for eye in self._eyes:
                 eye.paint(picture, pose)
             if self.before is not None:
@@ -92,6 +95,10 @@ class Rig:
     @cached_property
     def _mouth(self) -> MouthPainter:
         return MouthPainter(self.drawing, self.face)
+
+    @cached_property
+    def _brows(self) -> list[BrowPainter]:
+        return [BrowPainter(self.drawing, eye, side, self.face.unit) for side, eye in self.face.eyes.items()]
 
     @cached_property
     def _eyes(self) -> list[EyePainter]:
