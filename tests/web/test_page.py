@@ -166,13 +166,26 @@ def test_from_a_file_the_page_says_how_to_serve_it(chromium: Any, folder: Path) 
     page.close()
 
 
-def test_a_webcam_moves_the_head(launch: Launch, samples: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("video", "moving"),
+    [
+        ("v03_expressions_turns_30fps.mp4", {"head_y": 0.3, "eye_wink_left": 0.3, "mouth_lowered_corner_left": 0.2}),
+        (
+            "v04_expressive_long_hair_30fps.mp4",
+            {"mouth_uuu": 0.3, "mouth_raised_corner_left": 0.3, "eyebrow_raised_left": 0.5},
+        ),
+    ],
+    ids=["turns", "speech"],
+)
+def test_a_webcam_moves_head_and_face(
+    launch: Launch, samples: Path, tmp_path: Path, video: str, moving: dict[str, float]
+) -> None:
     package = Path(os.environ.get("VIVANT_TASKS_VISION_DIR", ""))
     model = samples / "models" / "face_landmarker.task"
     if not ((package / "vision_bundle.mjs").is_file() and model.is_file()):
         pytest.skip("name the unpacked npm package @mediapipe/tasks-vision in VIVANT_TASKS_VISION_DIR")
     clip = tmp_path / "camera.mjpeg"
-    write_camera(clip, samples / "videos" / "v03_expressions_turns_30fps.mp4")
+    write_camera(clip, samples / "videos" / video)
     export_web(tmp_path / "page", made_up(), Tracker(package, model))
     camera = f"--use-file-for-fake-video-capture={clip}"
     chromium = launch("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", camera)
@@ -190,7 +203,7 @@ def test_a_webcam_moves_the_head(launch: Launch, samples: Path, tmp_path: Path) 
             page.wait_for_timeout(200)
             poses.append(page.evaluate("vivant.wanted(0.1)"))
         moved = np.ptp(poses, axis=0)
-        assert moved[INDEX["head_y"]] > 0.3
+        assert all(moved[INDEX[name]] > least for name, least in moving.items())
         assert page.locator("#problem").is_hidden()
         assert all(url_asked.startswith((url, "data:", f"blob:{url}")) for url_asked in asked)
         page.uncheck("#webcam")
