@@ -26,6 +26,7 @@ from vivant.avatars.real3d.crop import CropSettings
 from vivant.avatars.real3d.head_turning import LIMITS
 from vivant.avatars.real3d.prepare import LayerSettings, prepare_layers
 from vivant.avatars.relief.relief import Relief, ReliefSettings
+from vivant.evaluate.lpips import Lpips, open_lpips
 from vivant.face.ict import read_ict
 from vivant.face.pose import FLIP, rotation_from_angles
 from vivant.face.window import Window
@@ -56,6 +57,9 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument(
+        "--lpips", type=Path, nargs=2, metavar=("BACKBONE", "HEADS"), help="your weights, see vivant.evaluate.lpips"
+    )
     options = parser.parse_args()
     ours, relief = open_compact(Relief(), options.weights), Relief(ReliefSettings(limits=LIMITS))
     if options.portraits:
@@ -68,12 +72,13 @@ def main() -> None:
         parser.error("give ict_facekit.npz or --portraits")
     model = read_ict(options.model)
     body = open_body(model)
+    lpips = open_lpips(*options.lpips) if options.lpips else None
     figures: dict[tuple[int, str], list[Floats]] = {}
     rows = []
     for number in range(options.heads):
         random = np.random.default_rng([SEED, number])
         scene = rendered_head(draw_person(model, body, random), model, body, random)
-        rows.append(compare(scene, ours, relief, figures))
+        rows.append(compare(scene, ours, relief, figures, lpips))
     print_table(figures)
     if options.sheet:
         write_image(options.sheet, np.concatenate(rows))
@@ -109,7 +114,13 @@ def views(path: Path, ours: CompactHead, relief: Relief) -> Bytes:
     return np.concatenate([np.concatenate(row, 1) for row in small])
 
 
-def compare(scene: Scene, ours: CompactHead, relief: Relief, figures: dict[tuple[int, str], list[Floats]]) -> Bytes:
+def compare(
+    scene: Scene,
+    ours: CompactHead,
+    relief: Relief,
+    figures: dict[tuple[int, str], list[Floats]],
+    lpips: Lpips | None,
+) -> Bytes:
     """Add the figures of one head, and give its row of the sheet."""
     grey = np.full((SIDE, SIDE, 3), (GREY / 255) ** 2.2, np.float32)
     source = look(scene, camera_ahead(), grey)
@@ -130,7 +141,7 @@ def compare(scene: Scene, ours: CompactHead, relief: Relief, figures: dict[tuple
         counted = cv2.dilate(np.asarray(truth.head > 127, np.uint8), np.ones((9, 9), np.uint8)) > 0
         counted &= np.isin(truth.classes, (0, 1, 3, 5))
         for name, picture in drawn.items():
-            figures.setdefault((abs(turn), name), []).append(measures(truth.picture, picture, counted))
+            figures.setdefault((abs(turn), name), []).append(measures(truth.picture, picture, counted, lpips))
         row += [truth.picture, *drawn.values()]
     return np.concatenate([cv2.resize(one, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA) for one in row], 1)
 
@@ -167,13 +178,16 @@ def over_grey(picture: Bytes) -> Bytes:
     return np.asarray(picture[..., :3] * alpha + GREY * (1 - alpha) + 0.5, np.uint8)
 
 
-def measures(truth: Bytes, picture: Bytes, counted: NDArray[np.bool_]) -> Floats:
-    """PSNR in dB, SSIM and the mean error of gradients, of 255, where `counted`."""
+def measures(truth: Bytes, picture: Bytes, counted: NDArray[np.bool_], lpips: Lpips | None) -> Floats:
+    """PSNR in dB, SSIM and the mean error of gradients, of 255, where `counted`, and LPIPS if there are weights."""
     a, b = truth.astype(np.float32), picture.astype(np.float32)
     psnr = -10 * np.log10(((a - b)[counted] ** 2).mean() / 255**2)
     grey = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in (truth, picture)]
     slopes = [np.stack([cv2.Sobel(one, cv2.CV_32F, *way) for way in ((1, 0), (0, 1))]) / 8 for one in grey]
-    return np.array([psnr, similarity(*grey)[counted].mean(), np.abs(slopes[0] - slopes[1])[:, counted].mean()], "f4")
+    seen = [np.where(counted[..., None], one, np.uint8(GREY)) for one in (truth, picture)]
+    distance = lpips.between(*seen) if lpips else np.nan
+    error = np.abs(slopes[0] - slopes[1])[:, counted].mean()
+    return np.array([psnr, similarity(*grey)[counted].mean(), error, distance], "f4")
 
 
 def similarity(a: Floats, b: Floats) -> Floats:
@@ -190,10 +204,11 @@ def similarity(a: Floats, b: Floats) -> Floats:
 
 def print_table(figures: dict[tuple[int, str], list[Floats]]) -> None:
     """Means over heads and sides."""
-    print("| turn | | PSNR dB | SSIM | gradient error |\n| --- | --- | --- | --- | --- |")
+    print("| turn | | PSNR dB | SSIM | gradient error | LPIPS |\n| --- | --- | --- | --- | --- | --- |")
     for (turn, name), found in sorted(figures.items()):
-        psnr, ssim, slope = np.mean(found, 0)
-        print(f"| {turn} | {name} | {psnr:.2f} | {ssim:.3f} | {slope:.2f} |")
+        psnr, ssim, slope, distance = np.mean(found, 0)
+        seen = "weights absent" if np.isnan(distance) else f"{distance:.3f}"
+        print(f"| {turn} | {name} | {psnr:.2f} | {ssim:.3f} | {slope:.2f} | {seen} |")
 
 
 if __name__ == "__main__":
