@@ -229,12 +229,15 @@ def _middle(strip: np.ndarray) -> float:
 
 def test_hair_beside_and_over_a_brow_stays() -> None:
     drawing = _browed()
-    drawing[60:118, 230:256] = HAIR  # down to the right brow's inner half, but not to the left one
+    drawing[60:118, 226:256] = HAIR  # down to the right brow, but for a tip
+    drawing[60:125, 232:238] = HAIR  # that covers a part of it
     drawing[60:140, 256:] = HAIR  # over all of the left one
     rig = Rig(drawing, measure(_points()))
     changed = np.abs(rig.draw(pose_of({"eyebrow_angry": 1.0})) - drawing).max(-1)
     assert changed[:, 256:].max() < 1e-6
-    assert changed[60:115, 232:256].max() < 1e-6
+    assert changed[60:116].max() < 1e-6
+    assert changed[:, 232:238].max() < 1e-6
+    assert changed[118:140, 240:248].max() > 0.1
 
 
 def test_brows_fall_and_rise() -> None:
