@@ -30,6 +30,9 @@ from vivant.web.export import SIDES, export_web
 Floats = NDArray[np.float32]
 SECONDS = 5
 CHANGE = """poses => { let n = 0; vivant.wanted = () => poses[n++ % poses.length]; }"""
+PLAIN = """const known = WebAssembly.validate;
+WebAssembly.validate = code => !code.includes(147) && known(code); // 147 begins the product of bytes
+"""
 COUNT = "() => Number(document.documentElement.dataset.frames)"
 PICTURE = """async pose => {
     const frame = () => new Promise(done => requestAnimationFrame(done));
@@ -62,6 +65,7 @@ def main() -> None:
     parser.add_argument(
         "--draw", choices=["cpu", "gpu"], default="cpu", help="gpu: by WebGPU, the same at every detail"
     )
+    parser.add_argument("--plain", action="store_true", help="as in a browser without relaxed SIMD")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -84,6 +88,8 @@ def row(chromium: Any, detail: str, folder: Path, options: argparse.Namespace) -
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     page = chromium.new_page()
+    if options.plain:
+        page.add_init_script(PLAIN)
     start = time.perf_counter()
     page.goto(f"http://127.0.0.1:{server.server_address[1]}/?draw={options.draw}")
     page.wait_for_selector("html[data-frames]")
