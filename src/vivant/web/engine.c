@@ -24,7 +24,7 @@ enum { LEVELS = 65535 };
 #define MAGIC 0x31564956
 
 typedef struct { int32_t width, poses, pose, x, y, bias; } First;      /* offsets of floats, in turns */
-typedef struct { int32_t inputs, width, shift, weights, bias; } Dense; /* 16-bit weights; bias: a turn is 2^32 */
+typedef struct { int32_t inputs, width, shift, weights, bias; } Dense; /* 16-bit weights; bias: a turn is 2^32; once in bytes, shift: the place of its units */
 typedef struct { int32_t inputs, width, weights, scale, bias; } Linear;
 typedef struct { First first; Dense dense[2]; Linear linear; } Level;
 typedef struct {
