@@ -11,15 +11,14 @@ import argparse
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from vivant.avatars.tha.compact import open_compact
+from vivant.avatars.place import premultiplied
+from vivant.avatars.tha.compact import CompactPoser, open_compact
 from vivant.avatars.tha.pose import pose_of
 from vivant.training.tha.finder_training import HELD_OUT
 from vivant.training.tha.puppet.puppet import Puppet
 from vivant.training.tha.puppet.style import random_style
 
-Floats = NDArray[np.float32]
 GROUPS = {
     "brows": ["troubled", "angry", "lowered", "raised", "happy", "serious"],
     "lids": ["eye_wink", "eye_happy_wink", "eye_relaxed"],
@@ -35,35 +34,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--puppets", type=int, default=30)
     count = parser.parse_args().puppets
-    gains: dict[str, list[float]] = {}
+    poser, gains = open_compact(), dict[str, list[float]]()
     for seed in range(count):
-        for name, gain in gains_of(Puppet(random_style(np.random.default_rng(HELD_OUT + seed)))).items():
+        puppet = Puppet(random_style(np.random.default_rng(HELD_OUT + seed)))
+        for name, gain in gains_of(poser, puppet).items():
             gains.setdefault(name, []).append(gain)
     print("| parameter | dB against standing still | puppets that it changes |\n|---|---|---|")
     for name, found in gains.items():
         print(f"| {name} | {np.mean(found):+.1f} | {len(found)} |")
 
 
-def gains_of(puppet: Puppet) -> dict[str, float]:
+def gains_of(poser: CompactPoser, puppet: Puppet) -> dict[str, float]:
     """dB by parameter for one puppet; those without which nothing changes are left out."""
-    rest = puppet.draw()
-    rig, still, found = open_compact().prepare(rest).rig, layer_of(rest), {}
+    rig, found = poser.prepare(puppet.draw()).rig, {}
     for group, names in GROUPS.items():
         for name in (f"eyebrow_{name}" if group == "brows" else name for name in names):
             pose = pose_of({name: 1.0})
-            truth = layer_of(puppet.draw(pose))
-            changed = cv2.dilate((np.abs(truth - still).max(-1) > CHANGED).astype(np.uint8), AROUND) > 0
+            truth = premultiplied(puppet.draw(pose)) / 255
+            changed = cv2.dilate((np.abs(truth - rig.drawing).max(-1) > CHANGED).astype(np.uint8), AROUND) > 0
             if changed.any():
-                errors = [np.square((one - truth)[changed]).mean() for one in (still, rig.draw(pose))]
+                errors = [np.square((one - truth)[changed]).mean() for one in (rig.drawing, rig.draw(pose))]
                 found[name] = float(10 * np.log10(errors[0] / errors[1]))
     return found
-
-
-def layer_of(picture: NDArray[np.uint8]) -> Floats:
-    """(H, W, 4) premultiplied, 0..1."""
-    layer = picture.astype(np.float32) / 255
-    layer[..., :3] *= layer[..., 3:]
-    return layer
 
 
 if __name__ == "__main__":

@@ -578,11 +578,11 @@ static int grow(Point cell, int reach, int side, uint8_t *mask, Point *list, int
 
 /* The cells where a rough motion shows something, and their neighbours. Rougher misses small things of strange poses. */
 static int find_cells(void) {
-  int side = character->sides[1] == HALF ? COARSE : 20;
-  give(0, 0, 0, points, all_points(side), side, rough);
+  int side = character->sides[1] == HALF ? COARSE : 20, count = all_points(side);
+  give(0, 0, 0, points, count, side, rough);
   pad_level(rough, side, 1);
-  give(1, rough, side, points, all_points(side), side, coarse_grid);
-  move_all(coarse_grid, side, points, all_points(side), side, coarse_motion);
+  give(1, rough, side, points, count, side, coarse_grid);
+  move_all(coarse_grid, side, points, count, side, coarse_motion);
   int found = 0;
   __builtin_memset(wanted, 0, sizeof wanted);
   for (int n = 0; n < CELLS * CELLS; n++) {
