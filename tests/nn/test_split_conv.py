@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from vivant.nn import split_conv
 from vivant.nn.split_conv import (
     Change,
     Feature,
@@ -15,6 +16,7 @@ from vivant.nn.split_conv import (
     SplitDeconv,
     changed,
     cut,
+    cut_means,
     measured,
     normed,
     split_convs_work,
@@ -49,20 +51,22 @@ def check_known(feature: Feature) -> None:
 
 def numbers(pieces: Pieces) -> torch.Tensor:
     """The picture that `pieces` stand for."""
-    high, low = pieces.high.double() - 128, pieces.both[:, : pieces.high.shape[1]].double() - 128
+    high, low = (
+        part[:, :, 1:-1, 1:-1].double() - 128 for part in (pieces.high, pieces.both[:, : pieces.high.shape[1]])
+    )
     return pieces.step * (256 * high + low)
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (4, 2), (2, 1)])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (4, 2, 1), (2, 1, 1), (7, 1, 3), (1, 1, 0)])
 @pytest.mark.parametrize("bias", [False, True])
-def test_it_is_the_convolution_to_a_ten_thousandth(kernel: int, stride: int, bias: bool) -> None:
+def test_it_is_the_convolution_to_a_ten_thousandth(kernel: int, stride: int, padding: int, bias: bool) -> None:
     x, weight = picture(64), torch.randn(48, 64, kernel, kernel) * torch.rand(48, 1, 1, 1)
     shift = torch.randn(48) if bias else torch.zeros(48)
-    network = SplitConv(weight, shift if bias else None, stride=stride)
+    network = SplitConv(weight, shift if bias else None, stride=stride, padding=padding)
     for given in (x, 0.01 * x, x[:, :, :10]):
-        wanted = F.conv2d(given.double(), weight.double(), shift.double(), stride, 1)
+        wanted = F.conv2d(given.double(), weight.double(), shift.double(), stride, padding)
         more = torch.randn(wanted.shape).contiguous(memory_format=torch.channels_last)
-        pieces = cut([measured(given)])
+        pieces = cut([measured(given)], margin=network.margin)
         assert relative(network(pieces).picture, wanted) < 1.5e-4
         found = network(pieces, more)
         assert relative(found.picture - more, wanted) < 1.5e-4
@@ -78,10 +82,39 @@ def test_a_transposed_one_too() -> None:
     check_known(found)
 
 
+def test_volumes_too() -> None:
+    x, weight = torch.randn(1, 16, 6, 10, 12), torch.randn(24, 16, 3, 3, 3)
+    found = SplitConv(weight)(cut([measured(x)])).picture
+    assert relative(found, F.conv3d(x.double(), weight.double(), padding=1)) < 1.5e-4
+
+
+def test_the_means_of_four_are_one_pass_with_norm_and_activation() -> None:
+    x = picture(32, 40, 44)
+    change = Change(np.linspace(-2, 2, 32, dtype=np.float32), np.ones(32, np.float32), None)
+    wanted = F.avg_pool2d(F.silu(x.double() * torch.from_numpy(change.scale)[:, None, None] + 1), 2)
+    pieces = cut_means(measured(x), change)
+    assert (numbers(pieces) - wanted).abs().max() <= 1.01 * pieces.step + 1e-5
+
+
+def test_another_convolution_may_be_added_band_by_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, weight, shift = picture(32, 40, 24), torch.randn(16, 32, 3, 3), torch.randn(16)
+    beside = torch.randn(16, 32, 1, 1)
+    wanted = F.conv2d(x.double(), weight.double(), padding=1) + F.conv2d(x.double(), beside.double(), shift.double())
+    for band in (split_conv.BAND, 16 * 24 * 6):
+        monkeypatch.setattr(split_conv, "BAND", band)
+        skip = SplitConv(beside, shift, padding=0)
+        found = SplitConv(weight)(cut([measured(x)]), skip.later(cut([measured(x)], margin=skip.margin)))
+        assert relative(found.picture, wanted) < 1.5e-4
+        check_known(found)
+
+
 def test_the_bytes_give_the_number_back() -> None:
     x = picture(8, 200, 200)
     pieces = cut([measured(x)])
     assert torch.equal(pieces.both[:, 8:], pieces.high)
+    around = pieces.high.clone()
+    around[:, :, 1:-1, 1:-1] = 128
+    assert around.eq(128).all()  # zeros stand around the picture
     assert (numbers(pieces) - x).abs().max() <= 1.01 * pieces.step
     assert cut([measured(torch.zeros_like(x))]).high.eq(128).all()
 
@@ -124,6 +157,7 @@ def test_cores_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
     alone = results()
     monkeypatch.setattr(rows, "SMALL", 0)
+    monkeypatch.setattr(split_conv, "BAND", 4000)  # five bands and twenty
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:

@@ -44,7 +44,7 @@ def scale(x: Tensor, factor: Array, offset: Array, leak: float, out: Tensor) -> 
     from vivant.nn import norm_kernels
 
     rows, change = rows_of(x), (factor, offset, np.float32(leak))
-    cores = cores_for(rows)
+    cores = cores_for(rows.size)
     if out is x:
         together(partial(norm_kernels.scale_here, part, *change) for part in shares(rows, cores))
     else:
@@ -79,7 +79,7 @@ def _moments(rows: Array, groups: int) -> tuple[Array, Array]:
     """Mean and variance (C,) of the group of each channel, float64."""
     from vivant.nn import norm_kernels
 
-    about, cores = rows[0].copy(), cores_for(rows)
+    about, cores = rows[0].copy(), cores_for(rows.size)
     total = np.zeros((cores, 2, rows.shape[1]))
     together(
         partial(norm_kernels.sums, part, about, *sums) for part, sums in zip(shares(rows, cores), total, strict=True)

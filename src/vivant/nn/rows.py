@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from vivant.nn.threads import cores, one_thread
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +30,9 @@ def rows_of(x: Tensor) -> Array:
     return rows.reshape(-1, rows.shape[-1])
 
 
-def cores_for(rows: Array) -> int:
-    """How many cores should share `rows` (P, C): those that PyTorch uses, one for few numbers."""
-    return 1 if rows.size < SMALL else torch.get_num_threads()
+def cores_for(numbers: int) -> int:
+    """How many cores should share work on so many numbers: all that PyTorch uses, or one for few."""
+    return 1 if numbers < SMALL else cores()
 
 
 def together(tasks: Iterable[Callable[[], None]]) -> None:
@@ -40,6 +42,23 @@ def together(tasks: Iterable[Callable[[], None]]) -> None:
     first()
     for one in waiting:
         one.result()
+
+
+def one_core_each(tasks: Iterable[Callable[[], None]]) -> None:
+    """`together` for tasks that also calculate with PyTorch: a task has one core, a single task all that there are."""
+    first, *others = tasks
+    if not others:
+        first()
+        return
+    with one_thread():
+        together(partial(_on_one_core, task) for task in (first, *others))
+
+
+def _on_one_core(task: Callable[[], None]) -> None:
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+    with torch.inference_mode():  # it holds for one thread
+        task()
 
 
 def shares(rows: Array, count: int) -> list[Array]:

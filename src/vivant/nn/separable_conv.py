@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from vivant.nn.norm import moments
-from vivant.nn.rows import Array, cores_for, rows_of, together
+from vivant.nn.rows import Array, cores_for, one_core_each, rows_of
 from vivant.nn.split_conv import Change, Feature
 
-BAND = 2**16
+BAND = 2**17
 """Numbers of a band before it is mixed; two such bands lie in a core's cache."""
 NARROWEST = 16
 """Channels from which on one instruction works on many of them."""
@@ -60,12 +60,12 @@ class SeparableConv:
         )
         # What is shared out: rows of the result, or pairs of them where it is doubled.
         units = rows // 2 if self.way == "double" else rows
-        cores = cores_for(bands.source)
+        cores = cores_for(bands.source.size)
         bounds = np.linspace(0, units, cores + 1).astype(int)
         found = [(np.zeros((2, outputs)), np.empty((2, outputs), np.float32)) for _ in range(cores)]
-        together(partial(self._work, bands, *part, *sums) for part, sums in zip(pairwise(bounds), found, strict=True))
-        about = np.zeros(outputs, np.float32)
-        mean, variance = moments(np.sum([one for one, _ in found], 0), about, rows * columns)
+        parts = zip(pairwise(bounds), found, strict=True)
+        one_core_each(partial(self._work, bands, *part, *sums) for part, sums in parts)
+        mean, variance = moments(np.sum([one for one, _ in found], 0), np.zeros(outputs), rows * columns)
         ends = np.stack([one for _, one in found])
         return Feature(picture, mean, variance, ends[:, 0].min(0), ends[:, 1].max(0))
 
@@ -89,19 +89,17 @@ class SeparableConv:
         given = np.zeros((reach, width + 2, channels), np.float32)
         spread = torch.empty(step * wide, channels)
         ends[0], ends[1] = np.inf, -np.inf
-        about = np.zeros(len(sums[0]), np.float32)
         kernel: Callable[..., Any] = getattr(kernels, self.way)
-        with torch.inference_mode():
-            for unit in range(first, last, step):
-                count = min(step, last - unit)
-                top = 2 * unit - 1 if self.way == "halve" else unit - 1
-                kernels.fill(source, top, change.scale, change.offset, leak, given)
-                kernel(given, self.taps, count, spread.numpy())
-                place = slice(unit * wide, (unit + count) * wide)
-                out = bands.out[place]
-                torch.mm(spread[: count * wide], self.mixing, out=out)
-                more = None if bands.more is None else bands.more[place]
-                split_kernels.join(out.numpy(), None, more, None, about, sums, ends)
+        for unit in range(first, last, step):
+            count = min(step, last - unit)
+            top = 2 * unit - 1 if self.way == "halve" else unit - 1
+            kernels.fill(source, top, change.scale, change.offset, leak, given)
+            kernel(given, self.taps, count, spread.numpy())
+            place = slice(unit * wide, (unit + count) * wide)
+            out = bands.out[place]
+            torch.mm(spread[: count * wide], self.mixing, out=out)
+            more = None if bands.more is None else bands.more[place]
+            split_kernels.join(out.numpy(), None, more, None, sums, ends, None)
 
 
 class _Bands(NamedTuple):

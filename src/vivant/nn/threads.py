@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 
@@ -21,3 +22,25 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+_ours: ContextVar[int | None] = ContextVar("cores", default=None)
+
+
+@contextmanager
+def cores_to_ourselves() -> Iterator[None]:
+    """Within, layers of PyTorch stay on one core, and the work that `vivant.nn.rows` shares out has all of them.
+
+    A second thread of PyTorch, once woken, waits busily for the next layer: a core is lost for a millisecond.
+    """
+    token = _ours.set(cores())
+    try:
+        with one_thread():
+            yield
+    finally:
+        _ours.reset(token)
+
+
+def cores() -> int:
+    """How many cores may share work."""
+    return _ours.get() or torch.get_num_threads()

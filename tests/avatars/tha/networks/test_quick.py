@@ -15,6 +15,7 @@ from vivant.avatars.tha.networks.blocks import Body, BodyConfig, TurningBody, fo
 from vivant.avatars.tha.networks.eyebrow_combiner import EyebrowCombiner, EyebrowCombinerConfig
 from vivant.avatars.tha.networks.quick import QuickBody, QuickTurningBody, QuickUNet, quicken
 from vivant.avatars.tha.networks.unet import UNet, UNetConfig
+from vivant.avatars.tha.networks.upscaler import Upscaler, UpscalerConfig
 from vivant.nn.split_conv import split_convs_work
 
 bytes_work = pytest.mark.skipif(not split_convs_work(), reason="this processor has no 8-bit multiplications")
@@ -79,6 +80,18 @@ def test_the_unet() -> None:
     fast, given, pose, rough = QuickUNet(unet), picture(4), torch.randn(1, 6), picture(32)
     near(fast(given, pose), unet(given, pose))
     near(fast(given, pose, rough), unet(given, pose, rough))
+
+
+@bytes_work
+@torch.inference_mode()
+def test_the_upscaler_with_what_it_sees_of_the_rough_picture() -> None:
+    network = prepared(Upscaler(UpscalerConfig(channels=32, multipliers=(1, 2))))
+    fast = copy.deepcopy(network)
+    quicken(fast)
+    given = (picture(4), picture(4), 0.1 * torch.randn(1, 2, 48, 48), torch.randn(1, 6))
+    seen = torch.cat(given[:3], dim=1)
+    near(fast.rough(seen), network.rough(seen))
+    near(fast(*given).direct, network(*given).direct)
 
 
 @bytes_work

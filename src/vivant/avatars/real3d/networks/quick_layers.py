@@ -118,7 +118,8 @@ class SplitConvolution:
         features = [feature(image) for image, _ in parts]
         gains = [None if gain is None else gain.reshape(-1).numpy() for _, gain in parts]
         after = None if change is None else Change(change.scale.numpy(), change.shift.numpy(), 0.0)
-        return self.conv(cut(features, after, gains), None if more is None else picture(more), self.leak)
+        pieces = cut(features, after, gains, margin=self.conv.margin)
+        return self.conv(pieces, None if more is None else picture(more), self.leak)
 
 
 Convolution = Plain | SplitConvolution

@@ -8,11 +8,10 @@ than small parts. A norm and its activation wait until the next convolution read
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivant.avatars.tha.networks.blocks import (
@@ -24,10 +23,11 @@ from vivant.avatars.tha.networks.blocks import (
     ResidualBlock,
     TurningBody,
     UpBlock,
-    mix_channels,
     planes,
 )
 from vivant.avatars.tha.networks.unet import GROUPS, Block, DownLevel, Embedding, UNet, UpLevel, steering
+from vivant.avatars.tha.networks.upscaler import Upscaler
+from vivant.nn.rooms import Rooms
 from vivant.nn.rows import Array
 from vivant.nn.separable_conv import KERNELS, NARROWEST, SeparableConv
 from vivant.nn.split_conv import (
@@ -38,10 +38,12 @@ from vivant.nn.split_conv import (
     SplitDeconv,
     changed,
     cut,
+    cut_means,
     measured,
     normed,
     split_convs_work,
 )
+from vivant.nn.threads import cores_to_ourselves
 
 
 def quicken(network: nn.Module, *, exact: bool = False) -> None:
@@ -53,6 +55,8 @@ def quicken(network: nn.Module, *, exact: bool = False) -> None:
     separable = isinstance(network.body, Body | TurningBody) and network.body.enter.depthwise is not None
     if separable or (not exact and split_convs_work()):
         network.body = bodies[type(network.body)](network.body)
+        if isinstance(network, Upscaler):
+            network.rough = QuickLayer(network.rough)  # type: ignore[assignment]
 
 
 class Pending:
@@ -128,6 +132,7 @@ class QuickBody(nn.Module):
 
     def __init__(self, body: Body) -> None:
         super().__init__()
+        self.rooms = Rooms()
         self.join, self.deepest = body.join, body.deepest
         self.down = [QuickConv(block) for block in (body.enter, *each(body.down))]
         self.steps: list[Callable[[Pending], Pending]] = [
@@ -137,11 +142,11 @@ class QuickBody(nn.Module):
 
     def encode(self, picture: Tensor) -> Tensor:
         """What comes from the picture (N, inputs, S, S) alone: (N, 512, S / 8, S / 8), for `decode`."""
-        return one_by_one(self._encode, picture)
+        return one_by_one(self.rooms, self._encode, picture)
 
     def decode(self, encoded: Tensor, pose: Tensor) -> Tensor:
         """The feature (N, 64, S, S) of a picture's code for `pose` (N, pose)."""
-        return one_by_one(self._decode, encoded, pose)
+        return one_by_one(self.rooms, self._decode, encoded, pose)
 
     def _encode(self, picture: Tensor) -> Tensor:
         """What the picture (1, C, H, W) alone gives to the first of the deep layers (1, D, H / 8, W / 8)."""
@@ -164,6 +169,7 @@ class QuickTurningBody(nn.Module):
 
     def __init__(self, body: TurningBody) -> None:
         super().__init__()
+        self.rooms = Rooms()
         self.skips = body.skips
         self.enter = QuickConv(body.enter)
         self.down = [QuickConv(block) for block in each(body.down)]
@@ -172,7 +178,7 @@ class QuickTurningBody(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """The feature (N, start, S, S) of `picture` (N, inputs, S, S)."""
-        return one_by_one(self._draw, picture)
+        return one_by_one(self.rooms, self._draw, picture)
 
     def _draw(self, picture: Tensor) -> Tensor:
         """Features (1, C, H, W) of what the body sees (1, I, H, W)."""
@@ -193,7 +199,8 @@ class QuickUNet(nn.Module):
 
     def __init__(self, unet: UNet) -> None:
         super().__init__()
-        self.enter, self.embed = unet.enter, unet.embed
+        self.rooms = Rooms()
+        self.embed, self.enter = unet.embed, SplitConv(unet.enter.weight, unet.enter.bias)
         self.down = [QuickDown(level) for level in each(unet.down)]
         self.middle = [QuickBlock(block) for block in each(unet.middle)]
         self.between = [*unet.between, nn.Identity()]
@@ -202,13 +209,12 @@ class QuickUNet(nn.Module):
 
     def forward(self, picture: Tensor, pose: Tensor, rough: Tensor | None = None) -> Tensor:
         """`picture` (N, 4, S, S) and `pose` (N, 6) to (N, 7, S, S); `rough` is added to the first feature."""
-        return one_by_one(self._draw, picture, pose, *([] if rough is None else [rough]))
+        return one_by_one(self.rooms, self._draw, picture, pose, *([] if rough is None else [rough]))
 
     def _draw(self, picture: Tensor, pose: Tensor, rough: Tensor | None = None) -> Tensor:
         """(1, I, H, W) and a `pose` (1, P) to what the results are made of (1, O, H, W)."""
         given = self.embed(pose)
-        x = self.enter(picture)
-        skips = [measured(x if rough is None else x.add_(rough))]
+        skips = [self.enter(cut([measured(picture)]), rough)]
         for level in self.down:
             skips += level(skips[-1], given)
         x = skips[-1]
@@ -217,6 +223,22 @@ class QuickUNet(nn.Module):
         for up in self.up:
             x = up(x, (skips.pop(), skips.pop()), given)
         return self.leave(cut([x], group_normed([x], self.norm.weight, self.norm.bias))).picture
+
+
+class QuickLayer(nn.Module):
+    """A convolution of kernel 3 by itself."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.rooms, self.conv = Rooms(), SplitConv(conv.weight, conv.bias)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(N, I, H, W) to (N, O, H, W)."""
+        return one_by_one(self.rooms, self._draw, picture)
+
+    def _draw(self, picture: Tensor) -> Tensor:
+        """The same for one picture."""
+        return self.conv(cut([measured(picture)])).picture
 
 
 class QuickDown:
@@ -251,7 +273,7 @@ class QuickBlock:
     """A `Block` of the U-Net."""
 
     def __init__(self, block: Block) -> None:
-        self.resample, self.skip, self.resized = block.resample, block.skip, block.resized
+        self.resample, self.resized = block.resample, block.resized
         self.norm_in, self.norm = block.norm_in, block.norm
         self.steers = block.time, block.pose
         if block.resample == "enlarge":
@@ -259,33 +281,33 @@ class QuickBlock:
         else:
             self.conv_in = SplitConv(block.conv_in.weight, block.conv_in.bias)
         self.conv = SplitConv(block.conv.weight, block.conv.bias)
+        self.skip = None if block.skip is None else SplitConv(block.skip.weight, block.skip.bias, padding=0)
 
     def __call__(self, features: Sequence[Feature], given: Embedding) -> Feature:
         """From the channels of all `features`."""
         change = group_normed(features, self.norm_in.weight, self.norm_in.bias)
-        if self.resample == "shrink":
-            h = self.conv_in(cut([measured(F.avg_pool2d(changed(features[0], change), 2))]))
-        else:
-            h = self.conv_in(cut(features, change))
+        h = self.conv_in(cut_means(features[0], change) if self.resample == "shrink" else cut(features, change))
         pieces = cut([h], group_normed([h], *steering(self.norm, self.steers, given)))
-        return self.conv(pieces, self.passed([feature.picture for feature in features]))
-
-    def passed(self, pictures: Sequence[Tensor]) -> Tensor:
-        """What is added to the result (1, O, H, W)."""
         if self.skip is None:
-            return self.resized(pictures[0])
-        weights = torch.split(self.skip.weight, [picture.shape[1] for picture in pictures], dim=1)
-        first, *others = map(mix_channels, pictures, weights, (self.skip.bias, None))
-        for other in others:
-            first += other
-        return first
+            return self.conv(pieces, partial(self.resized_rows, features[0].picture))
+        return self.conv(pieces, self.skip.later(cut(features, margin=self.skip.margin)))
+
+    def resized_rows(self, picture: Tensor, first: int, last: int) -> Tensor:
+        """The rows `first` to before `last`, (1, C, last - first, W), of the resized `picture`."""
+        if self.resample == "shrink":
+            first, last = 2 * first, 2 * last
+        elif self.resample == "enlarge":
+            first, last = first // 2, last // 2
+        return self.resized(picture[:, :, first:last])
 
 
-def one_by_one(draw: Callable[..., Tensor], *given: Tensor) -> Tensor:
-    """What `draw` makes of each of N pictures (N, ...); a result is copied where another follows into its memory."""
-    if len(given[0]) == 1:
-        return draw(*given)
-    return torch.cat([draw(*parts).clone() for parts in zip(*(torch.split(part, 1) for part in given), strict=True)])
+def one_by_one(rooms: Rooms, draw: Callable[..., Tensor], *given: Tensor) -> Tensor:
+    """What `draw` makes in `rooms` of each of N pictures (N, ...), copied where another follows into its memory."""
+    with rooms.used(), cores_to_ourselves():
+        if len(given[0]) == 1:
+            return draw(*given)
+        each = zip(*(torch.split(part, 1) for part in given), strict=True)
+        return torch.cat([draw(*parts).clone() for parts in each])
 
 
 def convolution(block: ConvBlock) -> Layer:
