@@ -97,7 +97,7 @@ def test_other_files_are_refused(made: tuple[str, nn.Sequential, list[Tensor], P
     with pytest.raises(WeightsError, match="lin0"):
         open_lpips(folder / "backbone.pth", folder / "backbone.pth")
     torch.save({f"lin{n}.model.1.weight": torch.zeros(1, 7, 1, 1) for n in range(5)}, tmp_path / "heads.pth")
-    with pytest.raises(WeightsError, match="do not fit"):
+    with pytest.raises(WeightsError, match="does not fit"):
         open_lpips(folder / "backbone.pth", tmp_path / "heads.pth")
     measure = open_lpips(folder / "backbone.pth", folder / "heads.pth")
     with pytest.raises(ValueError, match="one size"):

@@ -8,7 +8,6 @@ the figure of AlexNet unless they say otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vivant.errors import WeightsError
+from vivant.nn.vgg import VGG16, WIDTHS, Vgg, fill
 from vivant.weights.checkpoint import read_checkpoint
 
 Bytes = NDArray[np.uint8]
@@ -29,61 +29,48 @@ LEAST = 32
 """Pixels of a side, below which nothing is left at the deepest layer."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Convolutions, each with a ReLU, after which the features are compared."""
+class AlexNet(nn.Module):
+    """The five convolutions of AlexNet, each with a ReLU, as torchvision has them."""
 
-    places: tuple[int, ...]
+    PLACES = (0, 3, 6, 8, 10)
     """Their numbers among torchvision's features."""
-    widths: tuple[int, ...]
-    """(inputs, then outputs of each)."""
-    kernel: int = 3
-    stride: int = 1
-    padding: int = 1
-    pool: int = 0
-    """Side of the max pooling before them, of stride 2; 0: none."""
+    WIDTHS = (64, 192, 384, 256, 256)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            [
+                nn.Conv2d(3, 64, 11, stride=4, padding=2),
+                nn.Conv2d(64, 192, 5, padding=2),
+                nn.Conv2d(192, 384, 3, padding=1),
+                nn.Conv2d(384, 256, 3, padding=1),
+                nn.Conv2d(256, 256, 3, padding=1),
+            ]
+        )
 
-ALEXNET = (
-    Stage((0,), (3, 64), 11, 4, 2),
-    Stage((3,), (64, 192), 5, 1, 2, pool=3),
-    Stage((6,), (192, 384), pool=3),
-    Stage((8,), (384, 256)),
-    Stage((10,), (256, 256)),
-)
-VGG16 = (
-    Stage((0, 2), (3, 64, 64)),
-    Stage((5, 7), (64, 128, 128), pool=2),
-    Stage((10, 12, 14), (128, 256, 256, 256), pool=2),
-    Stage((17, 19, 21), (256, 512, 512, 512), pool=2),
-    Stage((24, 26, 28), (512, 512, 512, 512), pool=2),
-)
+    def forward(self, x: Tensor) -> list[list[Tensor]]:
+        """The five activations (N, C, h, w) of pictures (N, 3, H, W), each a group by itself, as `Vgg` gives them."""
+        found = []
+        for place, conv in enumerate(self.convs):
+            x = F.max_pool2d(x, 3, 2) if place in (1, 2) else x
+            x = F.relu(conv(x))
+            found.append([x])
+        return found
 
 
 class Lpips(nn.Module):
     """Backbone and heads; open it by `open_lpips`."""
 
-    def __init__(self, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, backbone: AlexNet | Vgg, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.stages = stages
-        pairs = [(stage, list(zip(stage.widths[:-1], stage.widths[1:], strict=True))) for stage in stages]
-        self.convs = nn.ModuleList(
-            nn.ModuleList(nn.Conv2d(a, b, one.kernel, one.stride, one.padding) for a, b in widths)
-            for one, widths in pairs
-        )
-        self.heads = nn.ModuleList(nn.Conv2d(stage.widths[-1], 1, 1, bias=False) for stage in stages)
+        self.backbone, self.widths = backbone, widths
+        self.heads = nn.ModuleList(nn.Conv2d(width, 1, 1, bias=False) for width in widths)
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """What is compared of a `picture` (N, 3, H, W) in sRGB, -1..1: (N, C, h, w) each, of length 1 everywhere."""
         shift, scale = (picture.new_tensor(numbers)[:, None, None] for numbers in (SHIFT, SCALE))
-        x = (picture - shift) / scale
-        found = []
-        for stage, convs in zip(self.stages, self.convs, strict=True):
-            x = F.max_pool2d(x, stage.pool, 2) if stage.pool else x
-            for conv in convs:  # type: ignore[attr-defined]
-                x = F.relu(conv(x))
-            found.append(x / (x.square().sum(1, keepdim=True).sqrt() + EPSILON))
-        return found
+        groups = self.backbone((picture - shift) / scale)
+        return [group[-1] / (group[-1].square().sum(1, keepdim=True).sqrt() + EPSILON) for group in groups]
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         """Distances (N,) of pictures (N, 3, H, W) in sRGB, -1..1; 0 for equal ones."""
@@ -107,33 +94,36 @@ def open_lpips(backbone: Path, heads: Path) -> Lpips:
     Which backbone it is, is seen from its first convolution.
     """
     with read_checkpoint(backbone) as found:
-        network = Lpips(_stages(found, backbone))
-        state = {}
-        for at, stage in enumerate(network.stages):
-            for number, place in enumerate(stage.places):
-                for part in ("weight", "bias"):
-                    state[f"convs.{at}.{number}.{part}"] = _taken(found, f"features.{place}.{part}", backbone)
+        network = _with_backbone(found, backbone)
     with read_checkpoint(heads) as found:
-        for at in range(len(network.stages)):
-            state[f"heads.{at}.weight"] = _taken(found, f"lin{at}.model.1.weight", heads)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"{backbone}, {heads}: they do not fit each other ({str(error).split(chr(10))[-1]})"
-        ) from error
+        for place, head in enumerate(network.heads):
+            shape = (1, network.widths[place], 1, 1)
+            head.load_state_dict({"weight": _taken(found, f"lin{place}.model.1.weight", shape, heads)})
     return network.eval().requires_grad_(False)
 
 
-def _stages(found: Mapping[str, Tensor], path: Path) -> tuple[Stage, ...]:
-    first = tuple(_taken(found, "features.0.weight", path).shape)
-    for stages in (ALEXNET, VGG16):
-        if first == (64, 3, stages[0].kernel, stages[0].kernel):
-            return stages
-    raise WeightsError(f"{path}: neither torchvision's alexnet nor its vgg16")
+def _with_backbone(found: Mapping[str, Tensor], path: Path) -> Lpips:
+    """LPIPS of the network that `found` are the tensors of; its heads are to come."""
+    first = "features.0.weight"
+    kernel = found[first].shape[2:] if first in found and found[first].shape[:2] == (64, 3) else None
+    if kernel == (3, 3):
+        vgg = Vgg(VGG16)
+        fill(vgg, found, VGG16, f"{path}: not the weights of torchvision's vgg16")
+        return Lpips(vgg, WIDTHS)
+    if kernel != (11, 11):
+        raise WeightsError(f"{path}: neither torchvision's alexnet nor its vgg16")
+    alexnet = AlexNet()
+    for place, conv in zip(AlexNet.PLACES, alexnet.convs, strict=True):
+        state = {
+            name: _taken(found, f"features.{place}.{name}", now.shape, path) for name, now in conv.named_parameters()
+        }
+        conv.load_state_dict(state)
+    return Lpips(alexnet, AlexNet.WIDTHS)
 
 
-def _taken(found: Mapping[str, Tensor], key: str, path: Path) -> Tensor:
+def _taken(found: Mapping[str, Tensor], key: str, shape: tuple[int, ...], path: Path) -> Tensor:
     if key not in found:
         raise WeightsError(f"{path}: no {key} in it; give torchvision's alexnet or vgg16, and the heads of LPIPS 0.1")
+    if found[key].shape != shape:
+        raise WeightsError(f"{path}: {key} is {list(found[key].shape)}, not {list(shape)}; it does not fit")
     return found[key].float().clone()

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vivant.errors import WeightsError
-from vivant.training.real3d import perceptual
+from vivant.nn import vgg
 from vivant.training.real3d.perceptual import FacePerceptual, open_face_perceptual
 
 WIDTHS = (3, 4, 4, 4, 4)
@@ -18,7 +18,7 @@ WIDTHS = (3, 4, 4, 4, 4)
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perceptual, "WIDTHS", WIDTHS)
+    monkeypatch.setattr(vgg, "WIDTHS", WIDTHS)
 
 
 def file_of(path: Path, counts: tuple[int, ...], names: str) -> Path:

@@ -7,20 +7,17 @@ The weights are the user's: torchvision's `vgg19`, and VGG-Face's sixteen layers
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vivant.errors import WeightsError
-from vivant.training.tha.perceptual import MEAN, SPREAD
-from vivant.weights.checkpoint import Tensors, read_checkpoint
+from vivant.nn.vgg import MEAN, SPREAD, VGG19, Vgg, fill
+from vivant.weights.checkpoint import read_checkpoint
 
-WIDTHS = (64, 128, 256, 512, 512)
-VGG19 = (2, 2, 4, 4, 1)
-VGG_FACE = (2, 2, 3, 3, 1)
-"""Convolutions of each group up to the last that is compared, relu5_1."""
+VGG_FACE = (2, 2, 3, 3, 3)
+DEEPEST = 1
+"""Convolutions of the last group that are needed."""
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 """Of relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
 FACE_MEAN = (129.186, 104.762, 93.594)
@@ -29,37 +26,13 @@ SIZE = 512
 HALVINGS = 3
 
 
-class Vgg(nn.Module):
-    """Convolutions of kernel 3 in groups, a max pooling between the groups."""
-
-    def __init__(self, counts: tuple[int, ...]) -> None:
-        super().__init__()
-        inputs = 3
-        groups = []
-        for width, count in zip(WIDTHS, counts, strict=True):
-            groups.append(nn.ModuleList(nn.Conv2d(width if i else inputs, width, 3, padding=1) for i in range(count)))
-            inputs = width
-        self.groups = nn.ModuleList(groups)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """The first activation of each group, of a picture (N, 3, H, W) that is normalised already."""
-        found = []
-        for place, group in enumerate(self.groups):
-            x = F.max_pool2d(x, 2) if place else x
-            for number, conv in enumerate(cast(nn.ModuleList, group)):
-                x = F.relu(conv(x))
-                if number == 0:
-                    found.append(x)
-        return found
-
-
 class FacePerceptual(nn.Module):
     """Both networks, or one; `forward` compares pictures by what they see."""
 
     def __init__(self, *, general: bool = True, face: bool = True, size: int = SIZE) -> None:
         super().__init__()
-        self.general = Vgg(VGG19) if general else None
-        self.face = Vgg(VGG_FACE) if face else None
+        self.general = Vgg((*VGG19[:-1], DEEPEST)) if general else None
+        self.face = Vgg((*VGG_FACE[:-1], DEEPEST)) if face else None
         self.size = size
 
     def forward(self, found: Tensor, wanted: Tensor) -> Tensor:
@@ -100,39 +73,19 @@ def open_face_perceptual(vgg19: Path | None, vgg_face: Path | None) -> FacePerce
         return None
     network = FacePerceptual(general=vgg19 is not None, face=vgg_face is not None)
     for path, vgg, counts, what in (
-        (vgg19, network.general, (2, 2, 4, 4, 4), "torchvision's vgg19"),
-        (vgg_face, network.face, (2, 2, 3, 3, 3), "VGG-Face"),
+        (vgg19, network.general, VGG19, "torchvision's vgg19"),
+        (vgg_face, network.face, VGG_FACE, "VGG-Face"),
     ):
         if path is not None and vgg is not None:
             with read_checkpoint(path) as tensors:
-                _fill(vgg, tensors, counts, f"{path}: not the weights of {what}")
+                fill(vgg, tensors, counts, f"{path}: not the weights of {what}")
     return network.eval().requires_grad_(False)
-
-
-def _fill(vgg: Vgg, tensors: Tensors, counts: tuple[int, ...], fault: str) -> None:
-    """Load `tensors`, named by group and number (`conv1_1`) or by torchvision's place (`features.0`)."""
-    place, state = 0, {}
-    for group, count in enumerate(counts):
-        for number in range(count):
-            for part in ("weight", "bias"):
-                names = (f"features.{place}.{part}", f"conv{group + 1}_{number + 1}.{part}")
-                key = next((name for name in names if name in tensors), None)
-                if key is None:
-                    raise WeightsError(f"{fault}: it has no {names[0]}")
-                state[f"groups.{group}.{number}.{part}"] = tensors[key].float().clone()
-            place += 2  # its ReLU has a number too
-        place += 1
-    wanted = vgg.state_dict()
-    wrong = [name for name, tensor in wanted.items() if state[name].shape != tensor.shape]
-    if wrong:
-        raise WeightsError(f"{fault}: {wrong[0]} is {list(state[wrong[0]].shape)}")
-    vgg.load_state_dict({name: state[name] for name in wanted})
 
 
 def _differences(vgg: Vgg, pair: tuple[Tensor, Tensor]) -> list[Tensor]:
     """How far apart () the features of both pictures (N, 3, H, W) are, layer by layer."""
-    found, wanted = (vgg(picture) for picture in pair)
-    return [weight * (one - other).abs().mean() for weight, one, other in zip(WEIGHTS, found, wanted, strict=True)]
+    groups = zip(WEIGHTS, *(vgg(picture) for picture in pair), strict=True)
+    return [weight * (one[0] - other[0]).abs().mean() for weight, one, other in groups]
 
 
 def _halved(picture: Tensor) -> Tensor:

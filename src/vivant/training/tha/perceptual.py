@@ -8,19 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivant.avatars.tha.picture import srgb_of_linear
-from vivant.errors import WeightsError
+from vivant.nn.vgg import MEAN, SPREAD, VGG16, Vgg, fill
 from vivant.weights.checkpoint import read_checkpoint
 
-LAYERS = ((64, 64), (128, 128), (256, 256, 256))
-"""Channels of the convolutions up to relu3_3; each group but the last ends with a max pooling."""
-PLACES = ((0, 2), (5, 7), (10, 12, 14))
-"""Their numbers among torchvision's features."""
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of the pictures that VGG16 was trained on; the recipe does not say whether it used them, VGG16 needs them."""
+LAYERS = VGG16[:3]
+"""Convolutions of each group up to relu3_3, the last of the three that are compared."""
 COLOUR_SHARE = 0.75
 """How often the colours are compared; otherwise it is alpha."""
 
@@ -30,27 +25,13 @@ class Perceptual(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        inputs = 3
-        groups = []
-        for widths in LAYERS:
-            convs = []
-            for width in widths:
-                convs.append(nn.Conv2d(inputs, width, 3, padding=1))
-                inputs = width
-            groups.append(nn.ModuleList(convs))
-        self.groups = nn.ModuleList(groups)
+        self.vgg = Vgg(LAYERS)
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """relu1_2, relu2_2 and relu3_3 of a `picture` (N, 3, H, W) in sRGB, 0..1."""
+        # The recipe does not say whether it used these numbers; VGG16 needs them.
         mean, spread = (picture.new_tensor(numbers)[:, None, None] for numbers in (MEAN, SPREAD))
-        x = (picture - mean) / spread
-        found = []
-        for group in self.groups:
-            for conv in group:  # type: ignore[attr-defined]
-                x = F.relu(conv(x))
-            found.append(x)
-            x = F.max_pool2d(x, 2)
-        return found
+        return [group[-1] for group in self.vgg((picture - mean) / spread)]
 
     def distance(self, drawn: Tensor, wanted: Tensor, *, colours: bool) -> Tensor:
         """Mean differences of the features, summed, of pictures (N, 4, H, W) as networks draw them (-1..1, linear).
@@ -68,18 +49,7 @@ def open_perceptual(path: Path) -> Perceptual:
     """VGG16 of the user's file; raises WeightsError where it is missing, refused, or something else."""
     network = Perceptual()
     with read_checkpoint(path) as tensors:
-        state = {}
-        for group, places in enumerate(PLACES):
-            for index, place in enumerate(places):
-                for part in ("weight", "bias"):
-                    key = f"features.{place}.{part}"
-                    if key not in tensors:
-                        raise WeightsError(f"{path}: no {key} in it; give the weights of torchvision's vgg16")
-                    state[f"groups.{group}.{index}.{part}"] = tensors[key].float().clone()
-    try:
-        network.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise WeightsError(f"{path}: not the shapes of torchvision's vgg16 ({str(error)[:120]})") from error
+        fill(network.vgg, tensors, LAYERS, f"{path}: not the weights of torchvision's vgg16")
     return network.eval().requires_grad_(False)
 
 
