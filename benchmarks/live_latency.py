@@ -25,7 +25,7 @@ import numpy as np
 from vivant.animation import PictureSettings
 from vivant.avatars.tha.tha import is_character
 from vivant.bench import bench_picture
-from vivant.live_commands import DriverOptions, LiveOptions, ShowOptions, open_draw
+from vivant.commands.live import DriverOptions, LiveOptions, ShowOptions, open_draw
 from vivant.media.browser import Browser
 from vivant.motion.live.ifacialmocap import OUTER_EYE_METRES, parse_state
 from vivant.motion.live.loop import Draw, LiveReport, LiveSettings, live_frames

@@ -53,7 +53,7 @@ def test_help_comes_without_the_library() -> None:
 
 
 def test_help_of_a_command_loads_neither_torch_nor_numba() -> None:
-    check = "import sys, vivant.commands; print({'torch', 'numba'} & {*sys.modules})"
+    check = "import sys, vivant.commands.table; print({'torch', 'numba'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 
@@ -67,7 +67,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 
 def test_every_command_is_in_the_overview_and_has_help(capfd: pytest.CaptureFixture[str]) -> None:
-    from vivant.commands import COMMANDS
+    from vivant.commands.table import COMMANDS
 
     for name in COMMANDS:
         assert f"\n  {name} " in OVERVIEW

@@ -34,17 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "web": DRAWING,
     "": DRAWING | {"animation"},
 }
-"""What each room may import beside itself; the command line and the studio may import everything."""
-FREE = {"cli", "commands", "speech_commands", "training_commands", "tha_commands", "live_commands", "studio"}
-FREE |= {
-    "view_commands",
-    "real3d_commands",
-    "real3d_training_commands",
-    "real3d_compact_commands",
-    "distill_commands",
-    "export_commands",
-    "tha_training_commands",
-}
+"""What each room may import beside itself; the command line may import everything."""
+FREE = {"cli", "commands"}
 
 
 def room_of(module: str) -> str:

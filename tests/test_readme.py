@@ -13,7 +13,7 @@ import pytest
 
 import vivant
 from vivant.cli import OVERVIEW, parse
-from vivant.commands import COMMANDS
+from vivant.commands.table import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPERS = (

@@ -1,7 +1,7 @@
 """The command line: finds the command, reads its options, turns every error into one line.
 
 Nothing but the chosen command is imported, when it is chosen: `vivant --help` must come at once. The commands
-themselves are in `vivant.commands`.
+themselves are in `vivant.commands.table`.
 """
 
 from __future__ import annotations
@@ -109,9 +109,9 @@ def _run(command: str, words: list[str]) -> int:
     if command not in COMMANDS:
         raise SettingsError(f"there is no command {command!r}; vivant --help shows the commands")
     with held_interrupts():
-        from vivant import commands
+        from vivant.commands import table
 
-    function, options = commands.COMMANDS[command]
+    function, options = table.COMMANDS[command]
     parsed = parse(command, options, words)
     if parsed is None:
         return 0

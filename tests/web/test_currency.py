@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vivant.avatars.tha.currency import Constants, angles_of, pose_of_curves
+from vivant.avatars.tha.angles import angles_of
+from vivant.avatars.tha.constants import Constants
+from vivant.avatars.tha.currency import pose_of_curves
 from vivant.avatars.tha.pose import INDEX
 from vivant.face import arkit
 from vivant.face.pose import rotation_from_angles

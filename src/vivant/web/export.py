@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vivant.avatars.tha.character import Character
-from vivant.avatars.tha.currency import Constants
+from vivant.avatars.tha.constants import Constants
 from vivant.avatars.tha.pose import PARAMETERS
 from vivant.avatars.tha.vowels import SHAPES, SPARSITY, candidates
 from vivant.errors import SettingsError

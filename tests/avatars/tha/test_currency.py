@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivant.avatars.tha.currency import Constants, angles_of, breathe, pose_of_curves, pose_of_state
+from vivant.avatars.tha.angles import angles_of
+from vivant.avatars.tha.constants import Constants
+from vivant.avatars.tha.currency import breathe, pose_of_curves, pose_of_state
 from vivant.avatars.tha.pose import HIGH, INDEX, LOW
 from vivant.avatars.tha.profile import Profile
 from vivant.errors import SettingsError

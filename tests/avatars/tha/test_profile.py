@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vivant.avatars.tha.currency import Constants, angles_of, pose_of_state
+from vivant.avatars.tha.angles import angles_of, rotation_of
+from vivant.avatars.tha.constants import Constants
+from vivant.avatars.tha.currency import pose_of_state
 from vivant.avatars.tha.pose import INDEX
-from vivant.avatars.tha.profile import Profile, calibrate, load_profile, rotation_of, save_profile
+from vivant.avatars.tha.profile import Profile, calibrate, load_profile, save_profile
 from vivant.avatars.tha.smoother import Smoothing
 from vivant.errors import SettingsError
 from vivant.face import arkit

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivant.avatars.tha.currency import angles_of
+from vivant.avatars.tha.angles import angles_of
 from vivant.face.arkit import INDEX
 from vivant.face.pose import angles_from_rotation
 from vivant.motion.live.ifacialmocap import HELLO, greeting, parse_packet, parse_state

@@ -7,16 +7,13 @@ Nothing is brought in order but densities and weights, and nothing waits for the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vivant.avatars.real3d.networks.radiance_decoder import STRETCH, RadianceDecoder
-
-if TYPE_CHECKING:
-    from vivant.avatars.real3d.volume import Rays
 
 
 class Field(NamedTuple):
@@ -53,9 +50,9 @@ def field_of(planes: Tensor, decoder: RadianceDecoder, side: float, dtype: torch
     return Field(table, decoder.hidden.bias, weight[0], weight[1:].to(dtype), decoder.out.bias, side)
 
 
-def points_of(field: Field, sent: Rays, depths: Tensor) -> Points:
-    """The field at `depths` (N, R, S) along rays."""
-    at = (sent.origins[:, :, None] + depths[..., None] * sent.directions[:, :, None]) / field.side
+def points_of(field: Field, origins: Tensor, directions: Tensor, depths: Tensor) -> Points:
+    """The field at `depths` (N, R, S) along rays of `origins` and unit `directions` (N, R, 3)."""
+    at = (origins[:, :, None] + depths[..., None] * directions[:, :, None]) / field.side
     hidden = F.softplus(looked_up(field.table, at) + field.bias)
     # The density is a sum in the same pass as the lookups; beside it, colours are as many as cards like.
     density = (hidden * field.opaque).sum(-1) + field.shift[0]

@@ -255,9 +255,9 @@ def _sent(cameras: Tensor, settings: VolumeSettings, draws: Draws | None) -> Ray
 
 def _march_fused(field: fused_volume.Field, sent: Rays) -> Marched:
     """`march` by few steps, for graphics cards."""
-    near = fused_volume.points_of(field, sent, sent.coarse)
+    near = fused_volume.points_of(field, sent.origins, sent.directions, sent.coarse)
     found = fine_depths(sent.coarse, weights_of(sent.coarse, near.density), sent.u)
-    far = fused_volume.points_of(field, sent, found)
+    far = fused_volume.points_of(field, sent.origins, sent.directions, found)
     depths, order = torch.cat([sent.coarse, found], -1).sort(-1)
     weights = weights_of(depths, torch.cat([near.density, far.density], -1).gather(-1, order))
     shares = torch.zeros_like(depths).scatter(-1, order, _shares(weights))

@@ -10,23 +10,22 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.avatars.tha.angles import angles_of
+from vivant.avatars.tha.constants import Constants
 from vivant.avatars.tha.pose import HIGH, INDEX, LOW
+from vivant.avatars.tha.profile import Profile
 from vivant.avatars.tha.vowels import vowel_weights
 from vivant.errors import SettingsError
 from vivant.face import arkit
 from vivant.face.model import load_face_model
 from vivant.motion.idle import BREATH_HEIGHT, BREATH_SECONDS, NECK, Breath
 from vivant.motion.state import LOOK_RADIANS, FaceState
-
-if TYPE_CHECKING:
-    from vivant.avatars.tha.profile import Profile
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -52,45 +51,6 @@ FROWNS = slice(arkit.INDEX["mouthFrownLeft"], arkit.INDEX["mouthFrownRight"] + 1
 CALM = [arkit.INDEX[name] for name in ("eyeWideLeft", "eyeWideRight", "mouthPucker")]
 LOWER_LIP = slice(arkit.INDEX["mouthLowerDownLeft"], arkit.INDEX["mouthLowerDownRight"] + 1)
 LOWERED = slice(INDEX["mouth_lowered_corner_left"], INDEX["mouth_lowered_corner_right"] + 1)
-
-
-@dataclass(frozen=True)
-class Constants:
-    """How the published puppeteers exchange; pairs are (where it starts, where it is full)."""
-
-    eyebrow_down_mode: Literal["angry", "troubled", "lowered", "serious"] = "angry"
-    """The brows that lowered brows become."""
-    wink_mode: Literal["normal", "relaxed"] = "normal"
-    """The closing that a blink becomes."""
-    smile: tuple[float, float] = (0.4, 0.6)
-    """Smile at which the eyes begin to close happily, and wholly do."""
-    cheek_squint: tuple[float, float] = (0.1, 0.7)
-    jaw_open: tuple[float, float] = (0.1, 0.4)
-    mouth_funnel: tuple[float, float] = (0.25, 0.5)
-    """Funnel at which a rounded mouth turns from uuu to ooo."""
-    eye_surprised_max: float = 0.5
-    eye_blink_max: float = 0.8
-    eyebrow_down_max: float = 0.4
-    mouth_frown_max: float = 0.6
-    eye_rotation: float = 1 / 0.75
-    iris_small: tuple[float, float] = (0.0, 0.0)
-    """left, right; nothing in a face drives it."""
-    head_degrees: tuple[float, float, float] = (15.0, 10.0, 15.0)
-    """Turns about x, y and z at which head_x, head_y and neck_z are full."""
-    frown: bool = True
-    """False leaves the corners of a closed mouth up, as THA4's iFacialMocap puppeteer does by an inverted test."""
-
-    def __post_init__(self) -> None:
-        if self.eyebrow_down_mode not in ("angry", "troubled", "lowered", "serious"):
-            raise SettingsError(
-                f"eyebrow_down_mode {self.eyebrow_down_mode!r} is unknown; use angry, troubled, lowered or serious"
-            )
-        if self.wink_mode not in ("normal", "relaxed"):
-            raise SettingsError(f"wink_mode {self.wink_mode!r} is unknown; use normal or relaxed")
-
-
-OWN = Constants(eye_surprised_max=0.7)
-"""Constants for the curves of this project's trackers, whose eyes are wide more easily than a phone's."""
 
 
 def pose_of_curves(curves: Floats, angles: Sequence[float] | Doubles, constants: Constants = Constants()) -> Floats:
@@ -141,15 +101,6 @@ def pose_of_state(state: FaceState, profile: Profile) -> Floats:
     if state.dense is None:  # in a video the head's height is measured, and moves by more than breath
         pose[INDEX["breathing"]] = lift / BREATH_HEIGHT
     return np.minimum(np.maximum(pose * profile.gain, LOW), HIGH)
-
-
-def angles_of(rotation: Floats | Doubles) -> tuple[float, float, float]:
-    """Angles in radians of `rotation` (3, 3) about the fixed axes x, y, z in this order."""
-    return (
-        math.atan2(rotation[2, 1], rotation[2, 2]),
-        math.asin(_clamp(-float(rotation[2, 0]), -1.0)),
-        math.atan2(rotation[1, 0], rotation[0, 0]),
-    )
 
 
 def shift_of(state: FaceState) -> Doubles:

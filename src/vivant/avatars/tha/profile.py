@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.tha.currency import OWN, Constants, angles_of
+from vivant.avatars.tha.angles import angles_of, rotation_of
+from vivant.avatars.tha.constants import OWN, Constants
 from vivant.avatars.tha.pose import PARAMETERS
 from vivant.avatars.tha.smoother import Smoothing, nearest_rotation
 from vivant.errors import SettingsError
@@ -157,15 +158,6 @@ def _profile(read: Mapping[str, Any]) -> Profile:
     )
     gains = {name: _like(0.0, value, name) for name, value in _sub(read, "gains").items()}
     return Profile(rest, gains, _filled(OWN, _sub(read, "constants")), _filled(Smoothing(), _sub(read, "smoothing")))
-
-
-def rotation_of(angles: NDArray[np.float64]) -> Floats:
-    """The rotation (3, 3) whose `angles_of` are `angles` (3,)."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return np.asarray(about_z @ about_y @ about_x, np.float32)
 
 
 def _names(name: str, category: str) -> tuple[str, str, str]:

@@ -12,7 +12,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.tha.currency import Constants, pose_of_curves
+from vivant.avatars.tha.constants import Constants
+from vivant.avatars.tha.currency import pose_of_curves
 from vivant.avatars.tha.pose import HIGH, INDEX, LOW, PARAMETERS
 from vivant.face import arkit
 

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from vivant.cli import parse
+from vivant.commands.live import LiveOptions, live, open_draw
 from vivant.errors import MediaError, SettingsError, VivantError
 from vivant.face.arkit import INDEX
-from vivant.live_commands import LiveOptions, live, open_draw
 from vivant.media.video import open_video, probe_video
 from vivant.motion.files import load_motion, save_motion
 from vivant.motion.live.vmc import VmcFace
@@ -185,7 +185,7 @@ def test_a_film_is_never_written_over_its_picture(tmp_path: Path) -> None:
 def test_ctrl_c_ends_cleanly_and_keeps_the_recording(tmp_path: Path) -> None:
     out = tmp_path / "motion.npz"
     code = (
-        "import sys; from vivant.cli import parse; from vivant.live_commands import LiveOptions, live, open_draw; "
+        "import sys; from vivant.cli import parse; from vivant.commands.live import LiveOptions, live, open_draw; "
         "sys.exit(live(parse('live', LiveOptions, sys.argv[1:])))"
     )
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as marionette:

@@ -19,6 +19,7 @@ from vivant.animation import PictureSettings, animate, write
 from vivant.avatars import open_avatar
 from vivant.avatars.avatar import Avatar
 from vivant.avatars.real3d.real3d import Real3D
+from vivant.commands.real3d import Real3DOptions
 from vivant.errors import SettingsError
 from vivant.face.pose import rotation_from_angles
 from vivant.media.container import spare_inputs
@@ -28,7 +29,6 @@ from vivant.portrait.layout import Crop
 from vivant.portrait.open import open_portrait
 from vivant.portrait.portrait import Portrait
 from vivant.progress import Progress, shown_progress
-from vivant.real3d_commands import Real3DOptions
 
 Bytes = NDArray[np.uint8]
 

@@ -24,6 +24,7 @@ from vivant.avatars.avatar import Avatar
 from vivant.avatars.tha.profile import load_profile
 from vivant.avatars.tha.smoother import Smoother, Smoothing
 from vivant.avatars.tha.tha import Tha, is_character
+from vivant.commands.tha import CharacterOptions, open_drawn
 from vivant.compose import Composer, parse_colour
 from vivant.errors import SettingsError
 from vivant.media.browser import Browser
@@ -49,7 +50,6 @@ from vivant.motion.state import FaceState
 from vivant.nn.blas import products_in_one_thread
 from vivant.portrait.layout import view
 from vivant.portrait.open import open_portrait
-from vivant.tha_commands import CharacterOptions, open_drawn
 
 Bytes = NDArray[np.uint8]
 Outlet = Callable[[Shown], bool]

@@ -12,11 +12,11 @@ from vivant.errors import SettingsError
 from vivant.progress import shown_progress
 
 if TYPE_CHECKING:
+    from vivant.commands.train_options import TrainOptions
     from vivant.training.real3d.recipes import AnyRecipe
     from vivant.training.real3d.samples import Source
     from vivant.training.real3d.schedules import StageName
     from vivant.training.real3d.train import Report
-    from vivant.training_commands import TrainOptions
 
 STAGES = ("i2p", "motion", "torso", "sr")
 SHEET = "preview.png"

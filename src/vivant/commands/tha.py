@@ -16,7 +16,7 @@ from tyro.conf import Positional, arg
 
 from vivant import provenance
 from vivant.avatars.tha.align import SIDE, align, at_home, placement_notes, show_box
-from vivant.avatars.tha.currency import angles_of
+from vivant.avatars.tha.angles import angles_of
 from vivant.avatars.tha.pose import HIGH, LOW, PARAMETERS, pose_of
 from vivant.avatars.tha.profile import Profile, calibrate, load_profile, save_profile
 from vivant.avatars.tha.tha import Tha, ThaSettings, is_character, open_character, who_draws

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from drawings import character, drawn_figure, laid_on
 
-from vivant import cli, commands, tha_commands
+from vivant import cli
 from vivant.avatars.tha import tha
 from vivant.avatars.tha.align import align
-from vivant.avatars.tha.currency import angles_of
+from vivant.avatars.tha.angles import angles_of
 from vivant.avatars.tha.pose import INDEX, PARAMETERS
 from vivant.avatars.tha.profile import load_profile
 from vivant.avatars.tha.tha import ThaSettings
+from vivant.commands import table
+from vivant.commands import tha as tha_commands
 from vivant.face import arkit
 from vivant.face.pose import rotation_from_angles
 from vivant.media.image import read_image, write_image
@@ -36,8 +38,8 @@ def wired(monkeypatch: pytest.MonkeyPatch) -> None:
     ours["align"] = (tha_commands.align_drawing, tha_commands.AlignOptions)  # type: ignore[assignment]
     ours["profile"] = (tha_commands.make_profile, tha_commands.ProfileOptions)  # type: ignore[assignment]
     for name, command in ours.items():
-        monkeypatch.setitem(commands.COMMANDS, name, command)
-    monkeypatch.setattr(cli, "COMMANDS", tuple(commands.COMMANDS))
+        monkeypatch.setitem(table.COMMANDS, name, command)
+    monkeypatch.setattr(cli, "COMMANDS", tuple(table.COMMANDS))
 
 
 @pytest.fixture

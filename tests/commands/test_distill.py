@@ -11,8 +11,9 @@ import pytest
 from drawings import drawn_figure
 from teachers import DiscTeacher
 
-from vivant import cli, distill_commands
+from vivant import cli
 from vivant.avatars.tha.character import load_character
+from vivant.commands import distill as distilling
 from vivant.media.image import write_image
 from vivant.training.tha import courses, distill
 from vivant.training.tha.distill import DistillSettings
@@ -31,9 +32,9 @@ def girl(tmp_path: Path) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A teacher and a training that take a second."""
     settings = DistillSettings(examples=8, held_out=1, face=TINY, flow=replace(TINY, side=4), body=TINY, report_every=1)
-    monkeypatch.setattr(distill_commands, "_teacher", lambda _: (DiscTeacher(), "disc"))
-    monkeypatch.setattr(distill_commands, "_settings", lambda _: settings)
-    monkeypatch.setattr(distill_commands, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(distilling, "_teacher", lambda _: (DiscTeacher(), "disc"))
+    monkeypatch.setattr(distilling, "_settings", lambda _: settings)
+    monkeypatch.setattr(distilling, "LINE_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("quick")
@@ -118,6 +119,6 @@ def test_a_mask_is_cut_to_the_face(tmp_path: Path) -> None:
     picture = np.zeros((512, 512, 3), np.uint8)
     picture[100:140, 220:260] = 255
     write_image(tmp_path / "mask.png", picture)
-    mask = distill_commands._mask(tmp_path / "mask.png")
+    mask = distilling._mask(tmp_path / "mask.png")
     assert mask.shape == (128, 128)
     assert (mask > 127).sum() == 40 * 40

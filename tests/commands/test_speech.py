@@ -14,7 +14,7 @@ from vivant.cli import main
 from vivant.motion.files import load_motion
 from vivant.motion.speech.live import BLOCK, Microphone
 
-SPEECH = Path(__file__).resolve().parent.parent / "examples" / "speech.flac"
+SPEECH = Path(__file__).resolve().parents[2] / "examples" / "speech.flac"
 
 
 def test_a_sound_becomes_each_kind_of_motion_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,13 +17,13 @@ from tyro.conf import Positional, arg
 
 from vivant.avatars.tha.align import SIDE, align, at_home, placement_notes
 from vivant.avatars.tha.tha import COMPACT, POSERS, is_character
+from vivant.commands.tha import parse_head, warn
 from vivant.errors import SettingsError, WeightsError
 from vivant.media.container import spare_inputs
 from vivant.media.image import read_image
 from vivant.portrait.drawing import open_drawing
 from vivant.portrait.portrait import Note
 from vivant.progress import shown_progress
-from vivant.tha_commands import parse_head, warn
 from vivant.weights.store import list_stored
 
 if TYPE_CHECKING:

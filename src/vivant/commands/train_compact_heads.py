@@ -12,7 +12,7 @@ from vivant.errors import SettingsError
 from vivant.progress import shown_progress
 
 if TYPE_CHECKING:
-    from vivant.training_commands import TrainOptions
+    from vivant.commands.train_options import TrainOptions
 
 
 def train_compact_heads(options: TrainOptions) -> int:

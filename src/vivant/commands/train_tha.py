@@ -13,10 +13,10 @@ from vivant.errors import SettingsError
 from vivant.progress import shown_progress
 
 if TYPE_CHECKING:
+    from vivant.commands.train_options import TrainOptions
     from vivant.training.tha.courses import Standing
     from vivant.training.tha.pairs import Examples, Source
     from vivant.training.tha.stages import StageName
-    from vivant.training_commands import TrainOptions
 
 
 def train_tha(options: TrainOptions) -> int:
