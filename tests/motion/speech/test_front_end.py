@@ -61,6 +61,16 @@ def test_a_quiet_recording_looks_like_a_loud_one() -> None:
     assert np.abs(loud - quiet)[:, 5:40].mean() < 0.1
 
 
+def test_the_hum_of_a_room_changes_nothing_far_below_the_voice() -> None:
+    sound = voice(140, 2.0)
+    quiet = sound.copy()
+    quiet[len(quiet) // 2 :] = 0
+    hum = np.random.default_rng(3).normal(0, 3e-4 * float(np.abs(sound).max()), len(sound)).astype(np.float32)
+    silent, humming = features(quiet)[105:, :BANDS], features(quiet + hum)[105:, :BANDS]
+    assert len(silent) > 90
+    np.testing.assert_array_equal(silent, humming)
+
+
 @given(st.lists(st.integers(1, 5000), max_size=12))
 @settings(max_examples=15, deadline=None)
 def test_the_cut_does_not_matter(cuts: list[int]) -> None:

@@ -1,7 +1,7 @@
 """What the mouth network hears: log-mel bands, voicing and pitch every 10 ms, at a level that suits every recording.
 
     sound      (n,)      mono 16 kHz, -1..1
-    features   (N, 66)   64 bands in tens of decibels below the reference (-7..1), voicing 0..1, octaves above 120 Hz
+    features   (N, 66)   64 bands in tens of decibels below the reference (-4..1.5), voicing 0..1, octaves above 120 Hz
 
 Row k needs the sound up to (k + 1) * 10 ms and stands for the time k * 10 ms. The reference is the loudest moment of
 the last ten seconds, so that a whisper and a shout, near and far, look alike.
@@ -30,6 +30,9 @@ WIDTH = BANDS + 2
 """Numbers of a row."""
 LOW, HIGH = 60.0, 7600.0
 """Hz that the bands cover, evenly on the mel scale."""
+LEAST, MOST = -4.0, 1.5
+"""Of a band. What is 40 decibels below the voice is the room and the recorder: a network that had learnt from the dead
+silence of synthetic voices took a real room's hum for speech."""
 FLOOR = -110.0
 """Decibels of a band in digital silence."""
 QUIETEST = -75.0
@@ -73,7 +76,7 @@ def loudness(levels: Floats) -> Doubles:
 
 def normalise(levels: Floats, tone: Floats, reference: Doubles) -> Floats:
     """Features (N, 66) of `levels` (N, 64), `tone` (N, 2) and the `reference` (N,) in decibels."""
-    bands = np.clip((levels - reference[:, None]) / 10, -7.0, 1.5)
+    bands = np.clip((levels - reference[:, None]) / 10, LEAST, MOST)
     return np.asarray(np.concatenate([bands, tone], axis=1), np.float32)
 
 

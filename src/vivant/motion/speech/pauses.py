@@ -12,7 +12,7 @@ from vivant.motion.speech.gestures import GESTURES, JAW, LIPS, SHUT
 Doubles = NDArray[np.float64]
 Piece = tuple[int, Doubles]
 
-LONGEST = 37
+LONGEST = 35
 """Frames of 20 ms: a mouth that would be shut for at most so long stays open; the silence is about 0.15 s longer."""
 SHORTEST = 8
 """Shorter closures belong to consonants."""

@@ -32,7 +32,7 @@ Floats = NDArray[np.float32]
 class MouthRecipe:
     """How the network is trained; the packaged weights were made with the defaults."""
 
-    steps: int = 6600
+    steps: int = 4500
     batch: int = 16
     frames: int = 256
     """Of one piece: 5.12 s."""
@@ -52,7 +52,7 @@ class MouthRecipe:
     """Weight of the error in the distance of the lips."""
     kinds: float = 0.3
     """Weight of telling phonemes apart."""
-    finish: int = 1000
+    finish: int = 800
     """Steps after these, without encoder and phonemes, in which it learns to be bold."""
     finish_rate: float = 3e-4
     """Learning rate at the first of them; it falls to zero in a line."""
