@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -145,6 +147,20 @@ def test_changed_is_the_same_in_float32(leak: float | None) -> None:
     torch.testing.assert_close(x.double(), wanted, atol=2e-6, rtol=2e-6)
 
 
+@pytest.mark.parametrize("cores", [1, 2, 3, 16])
+@pytest.mark.parametrize("rows", [1, 2, 5, 21, 64])
+def test_every_row_is_in_one_band(cores: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split_conv, "cores_for", lambda numbers: cores)
+    for wide in (10, 40_000, 4_000_000):
+        bounds = split_conv._bounds(8, [rows, wide])
+        assert len(bounds) <= cores
+        assert [part[-1] for part in bounds[:-1]] == [part[0] for part in bounds[1:]]
+        flat = [0, *(place for part in bounds for place in part[1:])]
+        assert flat[-1] == rows
+        assert all(first < last for first, last in pairwise(flat))
+        assert not any(place % 2 for place in flat[:-1])
+
+
 def test_cores_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     from vivant.nn import rows
 
@@ -159,9 +175,10 @@ def test_cores_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "SMALL", 0)
     monkeypatch.setattr(split_conv, "BAND", 4000)  # five bands and twenty
     before = torch.get_num_threads()
-    torch.set_num_threads(3)
     try:
-        for found, wanted in zip(results(), alone, strict=True):
-            torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+        for cores in (3, 16):
+            torch.set_num_threads(cores)
+            for found, wanted in zip(results(), alone, strict=True):
+                torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
     finally:
         torch.set_num_threads(before)

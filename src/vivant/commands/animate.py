@@ -16,10 +16,7 @@ from vivant.animation import Driver, PictureSettings, RenderSettings, check_outp
 from vivant.commands.real3d import Real3DOptions
 from vivant.commands.speech import VoiceOptions, said
 from vivant.commands.telling import warn
-from vivant.commands.tha import (
-    CharacterOptions,
-    open_drawn,
-)
+from vivant.commands.tha import CharacterOptions, open_drawn
 from vivant.commands.track import parse_neutral
 from vivant.errors import SettingsError
 from vivant.motion.camera import parse_camera

@@ -246,10 +246,10 @@ def _measured(picture: Tensor, band: Band, more: More | None, leak: float | None
 def _bounds(channels: int, sides: Sequence[int]) -> list[list[int]]:
     """Where the bands of each core begin in a result (1, C, H, W), and the last ends: even rows, but for the end."""
     rows, numbers = sides[0], channels * prod(sides)
-    cores = cores_for(numbers)
-    each = max(1, round(numbers / BAND / cores))
-    bounds: list[int] = (2 * (np.linspace(0, rows, cores * each + 1) / 2).round().astype(int)).tolist()
-    bounds[-1] = rows
+    pairs = max(rows // 2, 1)
+    cores = min(cores_for(numbers), pairs)
+    each = max(1, min(round(numbers / BAND / cores), pairs // cores))
+    bounds = [2 * (band * pairs // (cores * each)) for band in range(cores * each)] + [rows]
     return [bounds[core * each : (core + 1) * each + 1] for core in range(cores)]
 
 
