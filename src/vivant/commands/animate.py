@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from vivant.animation import Driver, PictureSettings, RenderSettings, check_output, parse_rate, render
 from vivant.commands.real3d import Real3DOptions
 from vivant.commands.speech import VoiceOptions, said
-from vivant.commands.telling import warn
+from vivant.commands.telling import warn, worth_saying
 from vivant.commands.tha import CharacterOptions, open_drawn
 from vivant.commands.track import parse_neutral
 from vivant.errors import SettingsError
@@ -182,7 +182,7 @@ def animate(options: AnimateOptions) -> int:
         drivers, settings = options.drivers(text), options.settings()
         check_output(options.output, [options.picture], drivers, settings)
         cast = list(zip(_open_faces(options, len(drivers)), drivers, strict=True))
-        warn(dict.fromkeys(line for portrait, _ in cast for line in _worth_saying(portrait)))
+        warn(dict.fromkeys(line for portrait, _ in cast for line in worth_saying(portrait.notes)))
         with shown_progress("animate", as_json=options.json) as progress:
             report = render(cast, options.output, settings, progress)
     warn(report.notes)
@@ -211,8 +211,3 @@ def _open_faces(options: AnimateOptions, drivers: int) -> list[Portrait]:
         for number in range(2, drivers + 1)
     )
     return [first, *others]
-
-
-def _worth_saying(portrait: Portrait) -> Iterable[str]:
-    notes = (note for note in portrait.notes if note.level != "info")
-    return (note.what + (f": {note.advice}" if note.advice else "") for note in notes)

@@ -17,12 +17,12 @@ from tyro.conf import Positional, arg
 
 from vivant.avatars.tha.align import SIDE, align, at_home, placement_notes
 from vivant.avatars.tha.tha import COMPACT, POSERS, is_character
-from vivant.commands.tha import parse_head, warn
+from vivant.commands.telling import warn, worth_saying
+from vivant.commands.tha import parse_head
 from vivant.errors import SettingsError, WeightsError
 from vivant.media.container import spare_inputs
 from vivant.media.image import read_image
 from vivant.portrait.drawing import open_drawing
-from vivant.portrait.portrait import Note
 from vivant.progress import shown_progress
 from vivant.weights.store import list_stored
 
@@ -171,15 +171,7 @@ def _teacher(options: DistillOptions) -> tuple[Teacher, str]:
         except WeightsError:
             if name == names[-1]:
                 raise
-    warn(
-        [
-            Note(
-                "warning",
-                "no weights of a full system; the packaged poser teaches",
-                "vivant weights import tha4 FOLDER",
-            )
-        ]
-    )
+    warn(["no weights of a full system; the packaged poser teaches: vivant weights import tha4 FOLDER"])
     return open_teacher(COMPACT, None, picture, options.device), COMPACT
 
 
@@ -188,7 +180,7 @@ def _picture(options: DistillOptions) -> Bytes:
     drawing = open_drawing(options.drawing, head=parse_head(options.head))
     height, width = drawing.picture.shape[:2]
     character = align(drawing.picture, at_home(drawing.head, (width, height)))
-    warn((*drawing.notes, *placement_notes(character)))
+    warn(worth_saying((*drawing.notes, *placement_notes(character))))
     return character
 
 

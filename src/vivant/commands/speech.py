@@ -15,6 +15,7 @@ import numpy as np
 from tyro.conf import Positional, arg
 
 from vivant.animation import parse_rate
+from vivant.commands.telling import warn
 from vivant.errors import SettingsError
 from vivant.face.pose import angles_from_rotation
 from vivant.media.container import spare_inputs
@@ -134,7 +135,7 @@ def speech(options: SpeechOptions) -> int:
         motion = hear(sound, settings, mouth, progress)
     save_motion(place, motion)
     if "notes" in motion.meta:
-        print(f"vivant: warning: {motion.meta['notes']}", file=sys.stderr)
+        warn([motion.meta["notes"]])
     _report(place, motion, as_json=options.json)
     return 0
 
@@ -168,7 +169,7 @@ def _live(options: SpeechOptions, place: Path | None, settings: SpeechSettings) 
         except KeyboardInterrupt:
             print("vivant: stopped", file=sys.stderr)
     if microphone.dropped:
-        print(f"vivant: warning: {microphone.dropped * 0.02:.2f} s of sound were lost", file=sys.stderr)
+        warn([f"{microphone.dropped * 0.02:.2f} s of sound were lost"])
     if place is not None and kept:
         save_motion(place, Motion.from_states(settings.rate, kept, {"driver": "microphone"}))
     return 0

@@ -20,6 +20,7 @@ from vivant.avatars.tha.angles import angles_of
 from vivant.avatars.tha.pose import HIGH, LOW, PARAMETERS, pose_of
 from vivant.avatars.tha.profile import Profile, calibrate, load_profile, save_profile
 from vivant.avatars.tha.tha import Tha, ThaSettings, is_character, open_character, who_draws
+from vivant.commands.telling import warn, worth_saying
 from vivant.compose import Composer
 from vivant.errors import SettingsError
 from vivant.media.container import spare_inputs
@@ -32,7 +33,7 @@ from vivant.motion.track import TrackSettings, track_frames
 from vivant.portrait.drawing import open_drawing, portrait_of
 from vivant.portrait.head import HeadBox
 from vivant.portrait.layout import view
-from vivant.portrait.portrait import Note, Portrait
+from vivant.portrait.portrait import Portrait
 from vivant.progress import Progress, shown_progress
 
 Bytes = NDArray[np.uint8]
@@ -131,7 +132,7 @@ def pose(options: PoseOptions) -> int:
     wanted = pose_of(values)
     settings = options.how.settings(options.picture)
     portrait = open_drawn(options.picture, parse_head(options.head))
-    warn(portrait.notes)
+    warn(worth_saying(portrait.notes))
     avatar = Tha(settings)
     if options.sheet:
         with shown_progress("pose", as_json=options.json) as progress:
@@ -221,7 +222,7 @@ def align_drawing(options: AlignOptions) -> int:
         record = {"output": str(options.output), "head": asdict(head), "notes": [asdict(note) for note in notes]}
         print(json.dumps({"event": "result", **record}))
         return 0
-    warn(notes)
+    warn(worth_saying(notes))
     print(f"{options.output}  ({SIDE}x{SIDE}; head {head.x:.0f},{head.y:.0f},{head.size:.0f} by {head.how})")
     for note in notes:
         if note.level == "info":
@@ -320,10 +321,3 @@ def _report(output: Path, picture: Bytes, values: dict[str, float], *, as_json: 
         print(json.dumps({"event": "result", "output": str(output), "width": width, "height": height, "pose": values}))
     else:
         print(f"{output}  ({width}x{height})")
-
-
-def warn(notes: Iterable[Note]) -> None:
-    for note in notes:
-        if note.level != "info":
-            text = note.what + (f": {note.advice}" if note.advice else "")
-            print(f"vivant: warning: {' '.join(text.split())}", file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.commands.telling import warn
 from vivant.commands.train_options import TrainOptions
 from vivant.errors import SettingsError
 from vivant.media.container import spare_inputs
@@ -102,8 +102,7 @@ def _prepare(options: TrainOptions, folder: Path) -> int:
     settings = CorpusSettings(hours=options.hours, seed=options.seed, workers=options.threads)
     with shown_progress("prepare", as_json=options.json) as progress:
         report = prepare_corpus(folder, settings, progress)
-    for voice, reason in report.skipped.items():
-        print(f"vivant: warning: {voice} is left out: {reason}", file=sys.stderr)
+    warn(f"{voice} is left out: {reason}" for voice, reason in report.skipped.items())
     if options.json:
         print(json.dumps({"event": "result", "folder": str(folder), "hours": report.hours}))
     else:
