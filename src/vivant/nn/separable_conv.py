@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from vivant.nn.norm import moments
+from vivant.nn.rooms import room
 from vivant.nn.rows import Array, cores_for, one_core_each, rows_of
 from vivant.nn.split_conv import Change, Feature
 
@@ -31,9 +32,7 @@ KERNELS: dict[Way, int] = {"same": 3, "halve": 4, "double": 4}
 class SeparableConv:
     """Depthwise convolution without bias, then a mixing of channels.
 
-    same: kernel 3, padding 1; halve: kernel 4, stride 2, padding 1; double: its transposed one. What it gives lies in
-    memory of its own and is good until the next call: to ask for memory anew costs as much as to calculate. So one
-    thread at a time may call it.
+    same: kernel 3, padding 1; halve: kernel 4, stride 2, padding 1; double: its transposed one.
     """
 
     def __init__(self, depthwise: Tensor, mixing: Tensor, way: Way) -> None:
@@ -42,7 +41,6 @@ class SeparableConv:
         channels = len(depthwise)
         self.taps: Array = depthwise.detach().reshape(channels, -1).T.contiguous().numpy()
         self.mixing = mixing.detach().reshape(len(mixing), channels).T.contiguous()
-        self._kept: Tensor | None = None
 
     def __call__(self, x: Feature, change: Change | None = None, more: Tensor | None = None) -> Feature:
         """(1, I, H, W) after `change` to (1, O, H', W'), plus `more`; W must be even where it is halved."""
@@ -50,7 +48,7 @@ class SeparableConv:
         size = {"same": (height, width), "halve": (height // 2, width // 2), "double": (2 * height, 2 * width)}
         rows, columns = size[self.way]
         outputs = self.mixing.shape[1]
-        picture = self._room(outputs, rows, columns)
+        picture = room(outputs, (rows, columns), torch.float32)
         ones = np.ones(channels, np.float32)
         bands = _Bands(
             rows_of(x.picture).reshape(height, width, channels),
@@ -68,12 +66,6 @@ class SeparableConv:
         mean, variance = moments(np.sum([one for one, _ in found], 0), np.zeros(outputs), rows * columns)
         ends = np.stack([one for _, one in found])
         return Feature(picture, mean, variance, ends[:, 0].min(0), ends[:, 1].max(0))
-
-    def _room(self, channels: int, rows: int, columns: int) -> Tensor:
-        """(1, C, H, W) that is lent until the next picture."""
-        if self._kept is None or self._kept.shape[1:] != (channels, rows, columns):
-            self._kept = torch.empty(1, channels, rows, columns, memory_format=torch.channels_last)
-        return self._kept
 
     def _work(self, bands: _Bands, first: int, last: int, sums: Array, ends: Array) -> None:
         """The units `first` to `last` of the result; `sums` (2, C) and `ends` (2, C) of what is in them."""

@@ -139,7 +139,7 @@ def test_a_separable_network_gets_it_even_where_it_must_be_exact(monkeypatch: py
 
 @torch.inference_mode()
 def test_several_pictures_are_each_as_if_alone() -> None:
-    """Separable layers lend their memory from picture to picture."""
+    """Layers use the memory of one picture again for the next."""
     config = BodyConfig(inputs=4, pose=3, start=32, halvings=2, blocks=1, separable=True)
     turning = TurningBody(replace(config, inputs=10, pose=0), kernel=7, skips=True)
     body, turn = QuickBody(prepared(Body(config))), QuickTurningBody(prepared(turning))

@@ -302,12 +302,12 @@ class QuickBlock:
 
 
 def one_by_one(rooms: Rooms, draw: Callable[..., Tensor], *given: Tensor) -> Tensor:
-    """What `draw` makes in `rooms` of each of N pictures (N, ...), copied where another follows into its memory."""
+    """What `draw` makes in `rooms` of each of N pictures (N, ...)."""
     with rooms.used(), cores_to_ourselves():
         if len(given[0]) == 1:
             return draw(*given)
         each = zip(*(torch.split(part, 1) for part in given), strict=True)
-        return torch.cat([draw(*parts).clone() for parts in each])
+        return torch.cat([draw(*parts) for parts in each])
 
 
 def convolution(block: ConvBlock) -> Layer:
