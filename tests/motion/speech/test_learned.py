@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -83,8 +84,9 @@ def test_one_row_for_each_frame(speech: np.ndarray, rate: Fraction, window: Wind
 
 
 def test_live_agrees_with_offline_where_the_future_is_known(speech: np.ndarray) -> None:
-    live, offline = (curves(speech, window)[:, INDEX["jawOpen"]] for window in (LIVE, OFFLINE))
-    assert np.corrcoef(live, offline)[0, 1] > 0.9
+    windows = (LIVE, replace(OFFLINE, late=LIVE.late))
+    live, offline = (curves(speech, window)[:, INDEX["jawOpen"]] for window in windows)
+    assert np.corrcoef(live, offline)[0, 1] > 0.88
 
 
 def test_live_needs_no_more_sound_than_it_says(speech: np.ndarray) -> None:

@@ -18,7 +18,7 @@ def at_frames(blocks: Iterable[tuple[int, Doubles]], rate: Fraction, lead: float
     """Values (C,) at the times k / `rate` + `lead` seconds for all k with k / `rate` inside the sound.
 
     `blocks` gives pairs of samples of sound (at 16 kHz) and values (H, C), one per `step` samples (10 ms); the last
-    block is repeated as its last row for as long as the lead needs it.
+    block is repeated as its last row for as long as the lead needs it, and the first row for a lead below zero.
     """
     kept: Doubles | None = None
     first = samples = frame = 0
@@ -36,7 +36,7 @@ def at_frames(blocks: Iterable[tuple[int, Doubles]], rate: Fraction, lead: float
 
 
 def _place(frame: int, rate: Fraction, lead: float, step: int) -> float:
-    return (frame * rate.denominator / rate.numerator + lead) * RATE / step
+    return max(frame * rate.denominator / rate.numerator + lead, 0.0) * RATE / step
 
 
 def _between(values: Doubles, place: float) -> Doubles:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vivant.errors import WeightsError
 from vivant.motion.speech.clock import at_frames
+from vivant.motion.speech.contacts import decided
 from vivant.motion.speech.front_end import HOP, WIDTH, front_end
 from vivant.motion.speech.gestures import GESTURES, SHUT, TUCK, Build, curves_of_gestures, mouth_matrix
 from vivant.motion.speech.mouth import Mouth
@@ -30,7 +31,7 @@ TEMPERATURE = 0.1
 """What suits most: more costs closures."""
 AMOUNT = 1.25
 """Gain of all curves: real talkers move their lips more than the targets of phonemes say (THEval's lip dynamics)."""
-SURE = {SHUT: 1.2, TUCK: 1.5}
+SURE = {SHUT: 1.4, TUCK: 1.5}
 """Gain of closed and of bitten lips: what the network half hears is made; rather one too many than one missed."""
 FRAME = 2 * HOP
 """Samples of one frame of the network: 20 ms."""
@@ -48,10 +49,13 @@ class Window:
     """Frames after them: what is going to be said shapes the mouth already."""
     breath: bool = True
     """Whether lips stay parted in short pauses; only what sees the end of a pause knows that it is short."""
+    late: float = 0.02
+    """Seconds by which the mouth is shown later. It learnt to be 50 ms ahead of the sound, and p and b are closed
+    until they sound; what is live is late enough."""
 
 
 OFFLINE = Window()
-LIVE = Window(hop=2, ahead=8, breath=False)
+LIVE = Window(hop=2, ahead=8, breath=False, late=0.0)
 """States come 0.16 to 0.2 s after their sound."""
 
 
@@ -69,7 +73,7 @@ def learned_mouth(
 
     def mouth(chunks: Iterable[Floats], rate: Fraction) -> Iterator[Floats]:
         found = gestures(chunks, load_mouth(), window, temperature, seed)
-        for at_frame in at_frames(parted(found) if window.breath else found, rate, 0.0, FRAME):
+        for at_frame in at_frames(parted(found) if window.breath else found, rate, -window.late, FRAME):
             yield curves_of_gestures(at_frame * sure, matrix)
 
     return mouth
@@ -93,7 +97,7 @@ def gestures(
             continue
         fresh = draw.standard_normal((stop // 2 - len(noise), net.config.latent)).astype(np.float32)
         noise = np.concatenate([noise, fresh])
-        drawn = _draw(net, heard, temperature * noise)
+        drawn = decided(_draw(net, heard, temperature * noise))
         yield min(window.hop * FRAME, counted.samples - done * FRAME), drawn[done - first :][: window.hop]
         done += window.hop
         passed = max(done - window.past - first, 0)
