@@ -270,6 +270,16 @@ def test_teeth_stop_the_jaw_of_a_closed_mouth(subject_of):
     assert np.abs(shift[1:]).max() == 0.0
 
 
+def test_a_lip_far_below_its_teeth_takes_the_jaw_along(subject_of):
+    subject = subject_of("cartoon")
+    mouth, shape = subject.mouth, subject.source.shape.copy()
+    shape[list(LIPS_INNER)[11:], 1] -= 1.5  # the lower lip alone: the chin stays
+    angle, shift = mouth_module._jaw(mouth, shape)
+    edge = mouth_module._turned(mouth.incisors - mouth.hinge, angle) + mouth.hinge + shift
+    assert 0.0 < edge[0, 1] - shape[14, 1] < mouth_module.SHOWN + 0.1
+    assert mouth_module._jaw(mouth, subject.source.shape)[0] == 0.0
+
+
 def test_the_opening_covers_the_area_of_its_outline():
     turn = np.linspace(0, 2 * np.pi, 21)[:-1]
     for radius in (3.0, 10.3, 27.8):

@@ -71,6 +71,8 @@ BEHIND_NOSE = 1.05
 """How far the upper incisors stand behind the base of the nose."""
 COVER = 0.16
 """How far the lower lip reaches above the lower incisors at rest."""
+SHOWN = 0.4
+"""Centimetres of the lower incisors that a wide open mouth shows above the lower lip at most."""
 SEAM = 0.14
 """Height of the dark line between closed lips, centimetres."""
 SLIT = 0.4
@@ -105,6 +107,8 @@ class Mouth:
     tongue: Solid
     own: OwnTeeth | None
     palette: Palette
+    incisors: Floats
+    """(1, 3) head centimetres: middle of the edge of the lower ones."""
     hinge: Floats
     """(3,) head centimetres: the axis of the jaw runs through it, parallel to x."""
     rest: Floats
@@ -135,6 +139,7 @@ def prepare_mouth(portrait: Portrait, source: Source) -> Mouth:
         tongue=_placed(build_tongue(palette, light, scale), low + behind, 0.8 * worn),
         own=own,
         palette=palette,
+        incisors=low[None],
         hinge=np.asarray(shape[[234, 454]].mean(0) + HINGE, np.float32),
         rest=shape,
         softness=_softness(portrait) / source.pose.scale,
@@ -268,7 +273,8 @@ def _smoothstep(value: float) -> float:
 def _jaw(mouth: Mouth, shape: Floats) -> tuple[float, Floats]:
     """What the jaw does: the angle by which it opens about the hinge, and its shift (3,) in centimetres.
 
-    Both are relative to the source picture and read from the chin. Upwards, teeth stop the jaw but not the skin.
+    Both are relative to the source picture and read from the chin. Upwards, teeth stop the jaw but not the skin. A
+    lower lip that goes down farther than the chin tells of a jaw that does, too: lips do not leave their teeth.
     """
     chin = list(CHIN)
     moved, arm = (shape - mouth.rest)[chin], mouth.rest[chin] - mouth.hinge
@@ -277,7 +283,10 @@ def _jaw(mouth: Mouth, shape: Floats) -> tuple[float, Floats]:
     rise = float(moved[:, 1].mean())
     share = min(1.0, max(_gap(mouth.rest) - 0.3, 0.0) / rise) if rise > 0 else 1.0
     shift = (moved - (_turned(arm, angle) - arm)).mean(0) * (1.0, share, share)
-    return angle * share, np.asarray(shift, np.float32)
+    angle *= share
+    _, up, ahead = _turned(mouth.incisors - mouth.hinge, angle)[0]
+    above = max(float(up + mouth.hinge[1] + shift[1] - shape[14, 1]) - SHOWN, 0.0)
+    return angle + above / max(float(ahead), 1.0), np.asarray(shift, np.float32)
 
 
 def _turned(points: Floats, angle: float) -> Floats:
