@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -106,6 +107,22 @@ def test_what_the_matte_misses_goes_with_the_head(head: CompactHead, prepared: P
     assert moved[1].min() > 200
     away = head.draw(prepared, FaceState(rotation=rotation_from_angles(0.0, 0.25, 0.0)))
     assert away[:120, :60, :3].max() < 60, "of a head that turns far it would be a piece of the background"
+
+
+def test_the_wall_beside_a_head_stays_where_it_is(head: CompactHead) -> None:
+    wall = np.full((SIDE, SIDE, 3), 30, np.uint8)
+    wall[:, :, 2] = np.where(np.arange(SIDE) % 16 < 8, 30, 70)  # stripes, which the fill beside the person lacks
+    person = portrait().person[..., None] > 0
+    filled = wall.copy()
+    filled[cv2.dilate(person.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0] = (30, 30, 50)
+    picture = np.where(person, portrait().picture[..., :3], wall)
+    layers: Any = SimpleNamespace(portrait=portrait(), picture=picture, background=filled)
+    moved = head.draw(head.prepare(layers), FaceState(translation=np.array([0.1, -0.1, 0], np.float32)))
+    band = cv2.dilate(person.astype(np.uint8), np.ones((21, 21), np.uint8)) > 0
+    band &= (cv2.dilate(person.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0) & (moved[..., 3] == 0)
+    band[:, SIDE // 2 :] = False  # on the left the head leaves the wall behind
+    assert band.sum() > 500
+    assert np.abs(moved[..., :3][band].astype(int) - wall[band]).mean() < 3
 
 
 def test_a_turn_moves_the_head_and_leaves_the_body(head: CompactHead, prepared: Prepared) -> None:

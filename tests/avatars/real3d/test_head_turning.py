@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from vivant.avatars import retarget
 from vivant.avatars.real3d import compact_kernels as kernels
-from vivant.avatars.real3d.head_turning import Points, Turn, mirror_of, pixels_of, soft_outlines
+from vivant.avatars.real3d.head_turning import LIMITS, Points, Turn, mirror_of, pixels_of, soft_outlines
 from vivant.face.landmarks import COUNT
 from vivant.face.model import load_face_model
 from vivant.face.pose import HeadPose, rotation_from_angles
@@ -26,9 +28,9 @@ def source() -> retarget.Source:
 
 def points(count: int = 200) -> Points:
     places = RANDOM.normal(0, 6, (count, 3)).astype(np.float32)
-    follows = RANDOM.random(count).astype(np.float32)
+    follows, leans = RANDOM.random((2, count)).astype(np.float32)
     near, weights = RANDOM.integers(0, COUNT, (count, 4)).astype(np.int32), RANDOM.random((count, 4)).astype(np.float32)
-    return Points(places, follows, near, weights, np.zeros((0, 3), np.int32), np.zeros((count, 10), np.float32))
+    return Points(places, follows, leans, near, weights, np.zeros((0, 3), np.int32), np.zeros((count, 10), np.float32))
 
 
 def test_points_are_placed_as_by_numpy(source: retarget.Source) -> None:
@@ -36,26 +38,52 @@ def test_points_are_placed_as_by_numpy(source: retarget.Source) -> None:
     state = FaceState(rotation=rotation_from_angles(0.5, 0.2, 0.1), translation=np.array([0.2, -0.1, 0.3], np.float32))
     turn = Turn.of(source, state)
     posed, shows = np.empty_like(given.places), given.shows.copy()
-    kernels.place(given.places, given.follows, given.near, given.weights, move, *turn, shows, posed)
+    kernels.place(given.places, given.follows, given.leans, given.near, given.weights, move, *turn, shows, posed)
     moved = given.places + np.einsum("vk,vkc->vc", given.weights, move[given.near])
-    rigid = moved @ turn.turn.T + turn.shift
-    wanted = pixels_of(source.pose, moved + given.follows[:, None] * (rigid - moved))
+    turned = moved + given.follows[:, None] * (moved @ turn.turn.T - moved)
+    wanted = pixels_of(source.pose, turned + given.leans[:, None] * turn.shift * (0, 0, 1))
+    across = retarget.pose_head(source, state, LIMITS).translation - source.pose.translation
+    wanted[:, :2] += given.leans[:, None] * across[:2] * (1, -1)
     np.testing.assert_allclose(posed, wanted, rtol=1e-4, atol=1e-2)
     np.testing.assert_allclose(shows[:, :2], pixels_of(source.pose, moved)[:, :2], rtol=1e-4, atol=1e-2)
     partners = pixels_of(source.pose, moved @ mirror_of(source.pose).T)
     np.testing.assert_allclose(shows[:, 2:4], partners[:, :2], rtol=1e-4, atol=1e-2)
 
 
+def test_a_head_that_moves_aside_shows_the_same_side(source: retarget.Source) -> None:
+    given, still = points(), np.zeros((COUNT, 3), np.float32)
+    given = replace(given, follows=np.ones_like(given.follows), leans=np.ones_like(given.leans))
+    seen = []
+    for aside in (0.0, 0.8):
+        there = np.array([aside, aside / 2, 0.2], np.float32)
+        turn = Turn.of(source, FaceState(rotation=rotation_from_angles(0.3, 0, 0), translation=there))
+        posed, shows = np.empty_like(given.places), given.shows.copy()
+        kernels.place(given.places, given.follows, given.leans, given.near, given.weights, still, *turn, shows, posed)
+        seen.append(posed)
+    moved = seen[1] - seen[0]
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), atol=1e-2)
+    assert moved[0, 0] > 20
+
+
 def test_at_rest_nothing_moves_and_all_is_in_view(source: retarget.Source) -> None:
     given, still = points(), np.zeros((COUNT, 3), np.float32)
     turn = Turn.of(source, FaceState())
     posed, shows = np.empty_like(given.places), given.shows.copy()
-    kernels.place(given.places, given.follows, given.near, given.weights, still, *turn, shows, posed)
+    kernels.place(given.places, given.follows, given.leans, given.near, given.weights, still, *turn, shows, posed)
     np.testing.assert_allclose(posed[:, :2], shows[:, :2], atol=1e-3)
     assert turn.aside == (0, 0)
     hidden, oblique = Turn.of(source, FaceState(rotation=rotation_from_angles(0.2, 0, 0))).aside
     assert hidden == 1 > oblique > 0
     assert Turn.of(source, FaceState(rotation=rotation_from_angles(0, 0, 0.5))).aside == pytest.approx((0, 0), abs=1e-3)
+
+
+def test_outlines_are_new_where_head_or_chin_have_left_their_place(source: retarget.Source) -> None:
+    still, low = np.zeros((COUNT, 3), np.float32), np.zeros((COUNT, 3), np.float32)
+    low[152, 1] = -1.0
+    rest, aside = (Turn.of(source, FaceState(translation=np.array([x, 0, 0], np.float32))) for x in (0.0, 0.2))
+    assert rest.apart(still) == 0
+    assert rest.apart(low) == aside.apart(still) == 1
+    assert 0 < rest.apart(0.3 * low) < 0.5
 
 
 def test_a_partner_is_on_the_other_side_of_the_face(source: retarget.Source) -> None:

@@ -30,7 +30,6 @@ from vivant.avatars.real3d.solid_head import SolidHead, adapted, solid_head
 from vivant.avatars.real3d.view_space import DISTANCE
 from vivant.face.landmarks import MESH_COUNT
 from vivant.face.model import load_face_model
-from vivant.face.pose import HeadPose
 from vivant.face.raster import rasterise
 from vivant.face.window import Window
 from vivant.motion.state import FaceState
@@ -50,12 +49,18 @@ JAW, CHIN = (172, 397), 152
 """Landmarks through which the plane goes that divides head and neck."""
 NECK = (0.5, 6.5)
 """Centimetres below that plane between which the head's motion fades out."""
+LEAN = 0.6
+"""Share of the head's way through the picture that the neck goes with it; the likeliest of real clips."""
 SHEET_STEP = 8
 """Pixels between the points of the sheet."""
 METRE = np.float32(100)
 """In centimetres."""
 DIFFERENT = 6.0
 """Of 255, by which the picture differs from its background where it shows something else."""
+INSIDE = 0.9
+"""Alpha from which on a pixel has the person's own colour."""
+HAIR, ASTRAY = 12.0, 1.0
+"""Of 255: what a pixel has of the person's colour at least, and against what it has of any third, to be a hair."""
 LEFT = 0.2
 """Alpha from which on a pixel is wholly the person's."""
 OVERLAP = 9
@@ -118,10 +123,12 @@ class CompactHead:
         follows = _follows(in_head, source.shape)
         pixels = np.zeros((len(head.points), 4), np.float32)
         shows = np.concatenate([pixels, head.trust, head.colour], 1)
-        mesh = Points(head.points, follows, *_near_face(in_head, source.shape), head.triangles, shows)
-        sheet, share = _sheet(mesh, source.pose, cut.alpha)
-        beside = _beside(layers, cut.alpha)
-        return Prepared(flat, head, Scene(source, mesh, sheet, share, layers.background, beside))
+        leans = _leans(head.points, follows, source, rows)
+        mesh = Points(head.points, follows, leans, *_near_face(in_head, source.shape), head.triangles, shows)
+        sheet, share = _sheet(mesh, source, cut.alpha)
+        background = _completed(layers, cut.alpha)
+        beside = _beside(layers.picture, background, cut.alpha)
+        return Prepared(flat, head, Scene(source, mesh, sheet, share, background, beside))
 
     @torch.inference_mode()
     def read(self, person: Bytes, landmarks: Floats) -> SolidHead:
@@ -188,6 +195,17 @@ def _follows(head: Floats, shape: Floats) -> Floats:
     return np.asarray(1 - part * part * (3 - 2 * part), np.float32)
 
 
+def _leans(points: Floats, follows: Floats, source: retarget.Source, rows: int) -> Floats:
+    """How far `points` (V, 3) in camera centimetres, (V,) of which each `follows` the head's turns, go where it goes.
+
+    The trunk of a picture of so many `rows` leans after the head: half below the chin, nothing at the picture's edge.
+    """
+    chin = float(pixels_of(source.pose, source.shape[CHIN] @ source.pose.rotation.T)[1])
+    up = (rows - pixels_of(source.pose, points)[:, 1]) / max(rows - chin, NECK[1] * source.pose.scale)
+    part = np.clip(up, 0, 1)
+    return np.asarray(np.maximum(follows, LEAN * part * part * (3 - 2 * part)), np.float32)
+
+
 def _near_face(head: Floats, shape: Floats) -> tuple[Ints, Floats]:
     """The four landmarks nearest to each of `head` (V, 3), and how much of their motion it takes (V, 4)."""
     from scipy.spatial import cKDTree
@@ -198,21 +216,18 @@ def _near_face(head: Floats, shape: Floats) -> tuple[Ints, Floats]:
     return landmarks.astype(np.int32), share.astype(np.float32)
 
 
-def _sheet(mesh: Points, pose: HeadPose, alpha: Floats) -> tuple[Points, Bytes]:
+def _sheet(mesh: Points, source: retarget.Source, alpha: Floats) -> tuple[Points, Bytes]:
     """A grid over the picture at the depth of the mesh's outline, and the share (H, W) of the picture that it carries.
 
     That is what is not on the `mesh`, of a person with `alpha` (H, W).
     """
     rows, columns = alpha.shape
+    pose = source.pose
     values = np.column_stack([mesh.places[:, 2], mesh.follows]).astype(np.float32)
     front = rasterise(pixels_of(pose, mesh.places), mesh.triangles, values, rows, columns)
-    covered = front.covered.astype(np.uint8)
-    _, labels = cv2.distanceTransformWithLabels(1 - covered, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    nearest = np.zeros(int(labels.max()) + 1, np.int64)
-    nearest[labels[covered > 0]] = np.flatnonzero(covered)
-    extended = front.values.reshape(-1, 2)[nearest[labels]]
-    extended = cv2.GaussianBlur(extended, (0, 0), rows / 64)
-    share = np.round(255 * (1 - cv2.erode(covered, np.ones((OVERLAP, OVERLAP), np.uint8)))).astype(np.uint8)
+    extended = cv2.GaussianBlur(_extended(front.values, front.covered)[0], (0, 0), rows / 64)
+    inside = cv2.erode(front.covered.astype(np.uint8), np.ones((OVERLAP, OVERLAP), np.uint8))
+    share = np.round(255 * (1 - inside)).astype(np.uint8)
     line = [np.linspace(0, n, max(2, n // SHEET_STEP) + 1) for n in (columns, rows)]
     rest = np.stack(np.meshgrid(*line), -1).reshape(-1, 2).astype(np.float32)
     at = np.minimum(rest.astype(np.int64), (columns - 1, rows - 1))
@@ -222,17 +237,50 @@ def _sheet(mesh: Points, pose: HeadPose, alpha: Floats) -> tuple[Points, Bytes]:
     still = np.zeros((len(points), 1), np.int32), np.zeros((len(points), 1), np.float32)
     lattice = _lattice(len(line[1]), len(line[0]))
     shows = np.zeros((len(points), 4), np.float32)
-    return Points(points, np.ascontiguousarray(follow), *still, lattice, shows, closed=False), share
+    follows = np.ascontiguousarray(follow)
+    return Points(points, follows, _leans(points, follows, source, rows), *still, lattice, shows, closed=False), share
 
 
-def _beside(layers: Layers, alpha: Floats) -> Bytes:
-    """What is left of the picture, (H, W, 4), where neither a person of `alpha` (H, W) nor the background shows it.
+def _completed(layers: Layers, alpha: Floats) -> Bytes:
+    """The background (H, W, 3) with the picture's own pixels beside a person of `alpha` (H, W), where they show a wall.
+
+    A fill begins some way off the person, for the sake of loose hairs. What is not on the way from its colour to that
+    of the nearest part of the person is no hair and stays where it is when the head moves.
+    """
+    inside = alpha > INSIDE
+    if not inside.any():
+        return layers.background
+    picture, fill = layers.picture.astype(np.float32), layers.background.astype(np.float32)
+    person, _ = _extended(picture, inside)
+    toward = cv2.GaussianBlur(person, (0, 0), 3) - fill
+    contrast = np.linalg.norm(toward, axis=2) + 1
+    change = picture - fill
+    along = (change * toward).sum(2) / contrast
+    astray = np.linalg.norm(change - (along / contrast)[..., None] * toward, axis=2)
+    hair = np.clip((along - np.maximum(ASTRAY * astray, HAIR)) / HAIR, 0, 1)
+    wall = (1 - cv2.dilate(hair, np.ones((3, 3), np.uint8))) * np.clip(1 - alpha / LEFT, 0, 1)
+    wall = np.minimum(cv2.GaussianBlur(wall, (0, 0), 1), 1 - hair)
+    return np.asarray(np.clip(np.round(fill + wall[..., None] * change), 0, 255), np.uint8)
+
+
+def _beside(picture: Bytes, background: Bytes, alpha: Floats) -> Bytes:
+    """What is left of the `picture`, (H, W, 4), where neither a person of `alpha` (H, W) nor the background shows it.
 
     A matte misses loose hairs and has holes; at rest nothing of the picture is to be lost by that.
     """
-    change = np.abs(layers.picture.astype(np.float32) - layers.background).max(2)
+    change = np.abs(picture.astype(np.float32) - background).max(2)
     left = np.clip(change / DIFFERENT, 0, 1) * np.clip(1 - alpha / LEFT, 0, 1)
-    return np.dstack([layers.picture, np.round(255 * left).astype(np.uint8)])
+    return np.dstack([picture, np.round(255 * left).astype(np.uint8)])
+
+
+def _extended(values: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """`values` (H, W, C), each that is not `known` (H, W) replaced by the nearest that is, and the distance to it."""
+    unknown = 1 - known.astype(np.uint8)
+    distance, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = np.zeros(int(labels.max()) + 1, np.int64)
+    nearest[labels[known]] = np.flatnonzero(known)
+    found = values.reshape(-1, values.shape[2])[nearest[labels]]
+    return np.asarray(found, np.float32), np.asarray(distance, np.float32)
 
 
 def _lattice(rows: int, columns: int) -> Ints:

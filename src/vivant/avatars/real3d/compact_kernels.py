@@ -25,6 +25,7 @@ GUESSED, KNOWN = np.float32(96), np.float32(192)
 def _place(
     points: Floats,
     follows: Floats,
+    leans: Floats,
     near: Ints,
     weights: Floats,
     move: Floats,
@@ -38,9 +39,10 @@ def _place(
     """Where `points` (V, 3), camera centimetres, are seen and drawn.
 
     Each moves by the `weights` (V, K) of the `move` (L, 3) of the landmarks `near` (V, K). `shows` (V, 4 or more)
-    begins with the picture's pixels of the point and of its partner beyond the `mirror` (3, 3). The head's motion,
-    `turn` (3, 3) and `shift` (3,), is taken by the share `follows` (V,); `posed` (V, 3) are pixels of the frame and
-    nearness. `lens` is pixels per centimetre, its pixel (2,) of the head's origin, y up, and the camera's distance.
+    begins with the picture's pixels of the point and of its partner beyond the `mirror` (3, 3). The head's `turn`
+    (3, 3) is taken by the share `follows` (V,), its `shift` (3,) by `leans` (V,); `posed` (V, 3) are pixels of the
+    frame and nearness. Across, the `shift` is of the picture and turns the head to no side of the camera.
+    `lens` is pixels per centimetre, its pixel (2,) of the head's origin, y up, and the camera's distance.
     """
     scale, right, up, distance = lens[0], lens[1], lens[2], lens[3]
     at = np.empty(3, np.float32)
@@ -58,14 +60,16 @@ def _place(
         closer = scale * distance / (distance - z)
         shows[v, 2] = x * closer + right
         shows[v, 3] = -(y * closer + up)
-        share = follows[v]
-        x = turn[0, 0] * at[0] + turn[0, 1] * at[1] + turn[0, 2] * at[2] + shift[0]
-        y = turn[1, 0] * at[0] + turn[1, 1] * at[1] + turn[1, 2] * at[2] + shift[1]
-        z = turn[2, 0] * at[0] + turn[2, 1] * at[1] + turn[2, 2] * at[2] + shift[2]
+        share, lean = follows[v], leans[v]
+        x = turn[0, 0] * at[0] + turn[0, 1] * at[1] + turn[0, 2] * at[2]
+        y = turn[1, 0] * at[0] + turn[1, 1] * at[1] + turn[1, 2] * at[2]
+        z = turn[2, 0] * at[0] + turn[2, 1] * at[1] + turn[2, 2] * at[2]
         x, y, z = at[0] + share * (x - at[0]), at[1] + share * (y - at[1]), at[2] + share * (z - at[2])
+        z += lean * shift[2]
         nearness = distance / (distance - z)
-        posed[v, 0] = scale * x * nearness + right
-        posed[v, 1] = -(scale * y * nearness + up)
+        # Across, the camera goes along: a turn is what the camera sees of it, wherever in the picture the head is.
+        posed[v, 0] = scale * (x * nearness + lean * shift[0]) + right
+        posed[v, 1] = -(scale * (y * nearness + lean * shift[1]) + up)
         posed[v, 2] = nearness
 
 

@@ -30,6 +30,9 @@ COMES_INTO_VIEW = (10.0, 25.0)
 """Degrees of a turn by which hidden places, and places that the picture shows obliquely, are no longer its pixels."""
 SOFT = 0.8
 """Of the outlines of the mesh, in pixels."""
+LEAVES = 0.6
+"""Centimetres that an outline moves until it is a new one."""
+CHIN = 152
 JUMP = 1.0 / DISTANCE
 """Of nearness, at an outline of a turned head in front of the head itself: centimetres by the camera's distance."""
 
@@ -40,7 +43,7 @@ class Turn(NamedTuple):
     turn: Floats
     """(3, 3) of camera centimetres about the head's origin."""
     shift: Floats
-    """(3,) camera centimetres."""
+    """(3,) centimetres: across the picture, at the size that the head has in it at rest, and to the camera."""
     mirror: Floats
     """(3, 3) to the partner on the other side of the face."""
     lens: Floats
@@ -56,12 +59,20 @@ class Turn(NamedTuple):
         hidden, oblique = (np.float32(min(angle / most, 1.0) ** 2) for most in COMES_INTO_VIEW)
         return hidden, oblique
 
+    def apart(self, move: Floats) -> float:
+        """0..1: how far the outlines of the head, and of a chin that `move` (478, 3) lowers, have left their places.
+
+        There the picture's own soft outlines are no longer seen, but steps of the mesh.
+        """
+        left = float(np.linalg.norm(self.shift) + np.linalg.norm(move[CHIN])) / LEAVES
+        return max(float(self.aside[0]), min(left, 1.0) ** 2)
+
     @staticmethod
     def of(source: retarget.Source, state: FaceState) -> Turn:
         """The pose of `state` for a portrait with the measures `source`."""
         rest, pose = source.pose, retarget.pose_head(source, state, LIMITS)
         # A change of size is one of distance.
-        shift = [*((pose.translation - rest.translation)[:2] / pose.scale), DISTANCE * (1 - rest.scale / pose.scale)]
+        shift = [*((pose.translation - rest.translation)[:2] / rest.scale), DISTANCE * (1 - rest.scale / pose.scale)]
         lens = (rest.scale, *rest.translation[:2], DISTANCE)
         parts = (pose.rotation @ rest.rotation.T, shift, mirror_of(rest), lens)
         return Turn(*(np.ascontiguousarray(part, np.float32) for part in parts))
@@ -74,7 +85,9 @@ class Points:
     places: Floats
     """(V, 3) camera centimetres in the picture."""
     follows: Floats
-    """(V,) 0..1: share of the head's motion that each takes."""
+    """(V,) 0..1: share of the head's turn that each takes."""
+    leans: Floats
+    """(V,) 0..1: share of its shift."""
     near: Ints
     """(V, K) landmarks near each point."""
     weights: Floats
@@ -94,7 +107,7 @@ class Points:
         from vivant.avatars.real3d import compact_kernels as kernels
 
         posed, shows = np.empty_like(self.places), self.shows.copy()
-        kernels.place(self.places, self.follows, self.near, self.weights, move, *turn, shows, posed)
+        kernels.place(self.places, self.follows, self.leans, self.near, self.weights, move, *turn, shows, posed)
         values = np.zeros((rows, columns, shows.shape[1]), np.float32)
         depth = np.full((rows, columns), FAR, np.float32)
 
@@ -145,7 +158,7 @@ def draw_turned(scene: Scene, picture: Bytes, move: Floats, state: FaceState, *,
     layer, frame = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 4), np.uint8)
     _in_bands(rows, lambda band: kernels.colour(*_cut(mesh, band), picture, *turn.aside, layer[band]))
     # As the picture was taken, its outlines are as soft as they are.
-    layer = soft_outlines(layer, mesh[1], JUMP / max(float(turn.aside[0]), 1e-3))
+    layer = soft_outlines(layer, mesh[1], JUMP / max(turn.apart(move), 1e-3))
 
     def compose(band: slice) -> None:
         behind = scene.background[band], beside, something
