@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,13 @@ from vivant.motion.edits import EditSettings, smooth
 from vivant.motion.track import TrackSettings, track_frames
 from vivant.portrait.open import open_portrait
 
+if TYPE_CHECKING:
+    from vivant.evaluate.identity import IdentityNet
+
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+Faces = tuple[list[Bytes], list[Floats | None]]
+"""Pictures, and the landmarks of the face in each."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Reenactment:
     """Mean distance of the landmarks found in animation and truth, in percent of the inter-ocular distance."""
     jitter_ratio: float
     """Mean second difference of the animation's landmarks over that of the truth."""
+    identity: float
+    """CSIM: mean cosine of the faces' embeddings, animation against truth, 0 for a frame without a face; not a number
+    where no network of identity was given."""
 
 
 def reenact(
@@ -54,11 +62,13 @@ def reenact(
     step: int = 4,
     model_file: Path | None = None,
     calm: float = EditSettings.smooth,
+    identity: IdentityNet | None = None,
 ) -> Reenactment:
     """Score `avatar` on `clip`: all frames are tracked and smoothed, every `step`-th is compared.
 
-    `calm` is the amount of smoothing, by default that of every animation; see `vivant.motion.edits.smooth`. Only with
-    a `step` of 1 is the jitter that of neighbouring frames. Raises VivantError.
+    `identity` tells how much it is the same person. `calm` is the amount of smoothing, by default that of every
+    animation; see `vivant.motion.edits.smooth`. Only with a `step` of 1 is the jitter that of neighbouring frames.
+    Raises VivantError.
     """
     with open_video(clip) as video:
         frames, rate = list(video), video.info.rate
@@ -71,7 +81,7 @@ def reenact(
     chosen = [index for index in range(1, len(frames)) if index % step == 0 and states[index].present]
     drawn = [_paste(portrait.picture, avatar.draw(prepared, states[index])) for index in chosen]
     truth = [frames[index].pixels for index in chosen]
-    return _score(clip.name, frames[0].pixels, drawn, truth)
+    return _score(clip.name, frames[0].pixels, drawn, truth, identity)
 
 
 def _paste(picture: Bytes, frame: Frame) -> Bytes:
@@ -82,7 +92,9 @@ def _paste(picture: Bytes, frame: Frame) -> Bytes:
     return whole
 
 
-def _score(name: str, still: Bytes, drawn: list[Bytes], truth: list[Bytes]) -> Reenactment:
+def _score(
+    name: str, still: Bytes, drawn: list[Bytes], truth: list[Bytes], identity: IdentityNet | None
+) -> Reenactment:
     """The measures of pictures (H, W, 3) that were `drawn`, beside the unmoved one, against the `truth`."""
     true_points, drawn_points = _landmarks(truth), _landmarks(drawn)
     seen = [k for k in range(len(truth)) if true_points[k] is not None and drawn_points[k] is not None]
@@ -102,7 +114,18 @@ def _score(name: str, still: Bytes, drawn: list[Bytes], truth: list[Bytes]) -> R
         animated_ssim=float(np.mean([ssim(drawn[k][crops[k]], truth[k][crops[k]]) for k in seen])),
         landmark_error=float(error.mean()),
         jitter_ratio=_jitter(ours) / max(_jitter(real), 1e-9),
+        identity=_identity(identity, (drawn, drawn_points), (truth, true_points)) if identity else float("nan"),
     )
+
+
+def _identity(net: IdentityNet, drawn: Faces, truth: Faces) -> float:
+    """Mean cosine of pairs of faces; where none was drawn that can be found, it is nobody."""
+    found = [
+        0.0 if mine is None else net.likeness((picture, mine), (real, true))
+        for picture, mine, real, true in zip(*drawn, *truth, strict=True)
+        if true is not None
+    ]
+    return float(np.mean(found))
 
 
 def _jitter(points: NDArray[Any]) -> float:
