@@ -33,6 +33,7 @@ from vivant.face.window import Window
 from vivant.media.image import write_image
 from vivant.motion.state import FaceState
 from vivant.portrait.open import open_portrait
+from vivant.portrait.parts import map_parts
 from vivant.portrait.portrait import Portrait
 from vivant.training.real3d.compact_examples import Scene, Seen, measured, rendered_head
 from vivant.training.real3d.heads.body import open_body
@@ -130,10 +131,12 @@ def compare(
         np.dstack([source.drawn.picture, alpha]), landmarks, window.pose, alpha.astype(np.float32) / 255
     )
     background = np.full((SIDE, SIDE, 3), GREY, np.uint8)
-    layers: Any = SimpleNamespace(portrait=portrait, picture=source.drawn.picture, background=background)
+    picture = source.drawn.picture
+    classes = map_parts(picture, landmarks, window.pose, portrait.person)
+    layers: Any = SimpleNamespace(portrait=portrait, picture=picture, background=background, classes=classes)
     head = ours.prepare(layers)
     flat = relief.prepare(portrait, Window(0, 0, SIDE, SIDE, SIDE, SIDE), cutout=True)
-    row = [source.drawn.picture]
+    row = [picture]
     for turn in TURNS:
         state = FaceState(rotation=rotation_from_angles(np.deg2rad(turn), 0.0, 0.0))
         truth = look(scene, turned_camera(source, scene, state.rotation), grey).drawn

@@ -26,11 +26,12 @@ from vivant.face.arkit import CURVES, INDEX
 from vivant.face.model import load_face_model
 from vivant.face.pose import HeadPose, rotation_from_angles
 from vivant.motion.state import FaceState
+from vivant.portrait.classes import FACE_SKIN, HAIR
 from vivant.portrait.portrait import Portrait
 
 Floats = NDArray[np.float32]
 SIDE, SCALE = 256, 7.0
-HAIR = slice(60, 63), slice(40, 60)
+STRAND = slice(60, 63), slice(40, 60)
 """A hair beside the head."""
 
 
@@ -65,6 +66,15 @@ def portrait() -> Portrait:
     return Portrait(picture, pose.picture_from_head(load_face_model().neutral), pose, body.astype(np.float32))
 
 
+def layers_of(picture: Any, background: Any, *, hair: bool = False) -> Any:
+    """What is asked of `Layers`; `hair` is all of the head above its middle, or there is none."""
+    classes = np.zeros((SIDE, SIDE), np.uint8)
+    if hair:
+        rows = np.arange(SIDE)[:, None]
+        classes = np.where(portrait().person > 0, np.where(rows < 118, HAIR, FACE_SKIN), 0).astype(np.uint8)
+    return SimpleNamespace(portrait=portrait(), picture=picture, background=background, classes=classes)
+
+
 @pytest.fixture(scope="module")
 def head() -> CompactHead:
     return CompactHead(NoPlanes(), Egg(), Relief())  # type: ignore[arg-type]
@@ -74,9 +84,8 @@ def head() -> CompactHead:
 def prepared(head: CompactHead) -> Prepared:
     background = np.full((SIDE, SIDE, 3), 30, np.uint8)
     picture = np.where(portrait().picture[..., 3:] > 0, portrait().picture[..., :3], background)
-    picture[HAIR] = 250  # which the matte misses
-    layers: Any = SimpleNamespace(portrait=portrait(), picture=picture, background=background)
-    return head.prepare(layers)
+    picture[STRAND] = 250  # which the matte misses
+    return head.prepare(layers_of(picture, background))
 
 
 def test_the_cores_share_the_rows(head: CompactHead, prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,17 +102,17 @@ def test_at_rest_it_is_the_picture(head: CompactHead, prepared: Prepared) -> Non
     assert np.abs(drawn[..., 3] - given[..., 3]).mean() < 4
     error = np.abs(drawn[..., :3] - given[..., :3])[inside].mean()
     assert error < 4, "the face itself may be redrawn by relief, nothing else"
-    assert (drawn[HAIR][..., :3] > 245).all()
-    assert (drawn[HAIR][..., 3] == 0).all(), "it is not the person's where the background is another"
-    drawn[HAIR] = (30, 30, 30, 0)
+    assert (drawn[STRAND][..., :3] > 245).all()
+    assert (drawn[STRAND][..., 3] == 0).all(), "it is not the person's where the background is another"
+    drawn[STRAND] = (30, 30, 30, 0)
     assert (drawn[~inside & (drawn[..., 3] == 0)][:, :3] == 30).all()
 
 
 def test_what_the_matte_misses_goes_with_the_head(head: CompactHead, prepared: Prepared) -> None:
     step = round(0.2 * prepared.scene.source.inter_ocular * SCALE)
     lower = head.draw(prepared, FaceState(translation=np.array([0, -0.2, 0], np.float32)))
-    assert (lower[HAIR][..., :3] == 30).all()
-    moved = lower[HAIR[0].start + step : HAIR[0].stop + step, 42:58, :3]
+    assert (lower[STRAND][..., :3] == 30).all()
+    moved = lower[STRAND[0].start + step : STRAND[0].stop + step, 42:58, :3]
     assert moved[1].min() > 200
     away = head.draw(prepared, FaceState(rotation=rotation_from_angles(0.0, 0.25, 0.0)))
     assert away[:120, :60, :3].max() < 60, "of a head that turns far it would be a piece of the background"
@@ -116,8 +125,8 @@ def test_the_wall_beside_a_head_stays_where_it_is(head: CompactHead) -> None:
     filled = wall.copy()
     filled[cv2.dilate(person.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0] = (30, 30, 50)
     picture = np.where(person, portrait().picture[..., :3], wall)
-    layers: Any = SimpleNamespace(portrait=portrait(), picture=picture, background=filled)
-    moved = head.draw(head.prepare(layers), FaceState(translation=np.array([0.1, -0.1, 0], np.float32)))
+    away = FaceState(translation=np.array([0.1, -0.1, 0], np.float32))
+    moved = head.draw(head.prepare(layers_of(picture, filled)), away)
     band = cv2.dilate(person.astype(np.uint8), np.ones((21, 21), np.uint8)) > 0
     band &= (cv2.dilate(person.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0) & (moved[..., 3] == 0)
     band[:, SIDE // 2 :] = False  # on the left the head leaves the wall behind
@@ -140,6 +149,18 @@ def test_a_turn_moves_the_head_and_leaves_the_body(head: CompactHead, prepared: 
     assert (turned[85:110, 64:70, 3] > 200).all()
     assert side.std(axis=(0, 1)).max() < 15 < 20 < rest[85:110, 100:130, :3].std(axis=(0, 1)).min()
     assert np.abs(side.mean((0, 1)) - (180, 120, 95)).max() < 25
+
+
+def test_hair_goes_on_behind_the_outline(head: CompactHead, prepared: Prepared) -> None:
+    picture = np.where(portrait().picture[..., 3:] > 0, portrait().picture[..., :3], 30).astype(np.uint8)
+    picture[118:] //= 3  # what is no hair has another colour
+    haired = head.prepare(layers_of(picture, np.full((SIDE, SIDE, 3), 30, np.uint8), hair=True))
+    state = FaceState(rotation=rotation_from_angles(0.6, 0.0, 0.0))
+    drawn = (head.draw(one, state)[80:115, 60:66, :3].astype(float) for one in (prepared, haired))
+    bald, strands = (np.abs(np.diff(side, axis=0)).mean() for side in drawn)
+    assert strands > 2 * bald, "checks at the outline, not one colour"
+    rest = [head.draw(one, FaceState())[75:105, 62:76, :3].astype(int) for one in (prepared, haired)]
+    assert np.abs(rest[0] - rest[1]).max() <= 1, "as the picture was taken it is the picture"
 
 
 def test_the_same_state_is_the_same_picture(head: CompactHead, prepared: Prepared) -> None:
@@ -218,9 +239,8 @@ def test_a_picture_in_black_and_white_stays_so(head: CompactHead) -> None:
     coloured = portrait()
     grey = coloured.picture.copy()
     grey[..., :3] = grey[..., :1]
-    layers: Any = SimpleNamespace(
-        portrait=replace(coloured, picture=grey), picture=grey[..., :3], background=np.full_like(grey[..., :3], 30)
-    )
+    layers = layers_of(grey[..., :3], np.full_like(grey[..., :3], 30))
+    layers.portrait = replace(coloured, picture=grey)
     state = FaceState(rotation=rotation_from_angles(0.6, 0.0, 0.0))
     drawn = head.draw(head.prepare(layers), state)[..., :3].astype(int)
     assert np.ptp(drawn, axis=2).max() <= 12  # tongue and gums behind the lips keep a little

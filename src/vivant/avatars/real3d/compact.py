@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 
 from vivant.avatars import retarget
 from vivant.avatars.avatar import Frame
-from vivant.avatars.real3d.head_turning import Points, Scene, draw_turned, mirror_of, pixels_of
+from vivant.avatars.real3d.head_turning import Points, Scene, draw_turned, mirror_of, pixels_at, pixels_of
 from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
+from vivant.avatars.real3d.hidden_hair import hair_of, with_hidden_hair
 from vivant.avatars.real3d.mesh import HeadMesh
 from vivant.avatars.real3d.networks.view_planes import ViewDecoder, ViewPlanes
 from vivant.avatars.real3d.prepare import Layers
 from vivant.avatars.real3d.solid_head import SolidHead, adapted, solid_head
+from vivant.avatars.real3d.surroundings import completed_background, extended, left_beside
 from vivant.avatars.real3d.view_space import DISTANCE
 from vivant.face.landmarks import MESH_COUNT
 from vivant.face.model import load_face_model
@@ -55,14 +57,6 @@ SHEET_STEP = 8
 """Pixels between the points of the sheet."""
 METRE = np.float32(100)
 """In centimetres."""
-DIFFERENT = 6.0
-"""Of 255, by which the picture differs from its background where it shows something else."""
-INSIDE = 0.9
-"""Alpha from which on a pixel has the person's own colour."""
-HAIR, ASTRAY = 12.0, 1.0
-"""Of 255: what a pixel has of the person's colour at least, and against what it has of any third, to be a hair."""
-LEFT = 0.2
-"""Alpha from which on a pixel is wholly the person's."""
 OVERLAP = 9
 """Pixels that the sheet reaches under the mesh."""
 
@@ -118,16 +112,17 @@ class CompactHead:
         flat = self._face.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
         source = flat.source
         head = self.read(person.picture, portrait.landmarks)
-        head = adapted(head, _under(cut.colour, pixels_of(source.pose, head.points)))
+        head = adapted(head, pixels_at(cut.colour, pixels_of(source.pose, head.points)))
+        head, aim = with_hidden_hair(head, hair_of(layers), source.pose)
         in_head = head.points @ source.pose.rotation
         follows = _follows(in_head, source.shape)
         pixels = np.zeros((len(head.points), 4), np.float32)
         shows = np.concatenate([pixels, head.trust, head.colour], 1)
         leans = _leans(head.points, follows, source, rows)
-        mesh = Points(head.points, follows, leans, *_near_face(in_head, source.shape), head.triangles, shows)
+        mesh = Points(head.points, follows, leans, aim, *_near_face(in_head, source.shape), head.triangles, shows)
         sheet, share = _sheet(mesh, source, cut.alpha)
-        background = _completed(layers, cut.alpha)
-        beside = _beside(layers.picture, background, cut.alpha)
+        background = completed_background(layers, cut.alpha)
+        beside = left_beside(layers.picture, background, cut.alpha)
         return Prepared(flat, head, Scene(source, mesh, sheet, share, background, beside))
 
     @torch.inference_mode()
@@ -152,7 +147,7 @@ class CompactHead:
         head, rest = prepared.head, prepared.scene.source.pose
         picture = self._face.draw(prepared.flat, FaceState()).pixels
         partners = head.points @ mirror_of(rest).T
-        own, partner = (_under(picture, pixels_of(rest, points)) for points in (head.points, partners))
+        own, partner = (pixels_at(picture, pixels_of(rest, points)) for points in (head.points, partners))
         colours = mixed(head.colour, own, partner, np.concatenate([head.own, head.trust[:, 1:2]], 1))
         return HeadMesh(head.points @ rest.rotation / METRE, head.triangles, np.asarray(colours + 0.5, np.uint8))
 
@@ -176,14 +171,6 @@ def mixed(colour: Floats, own: Floats, partner: Floats, trust: Floats) -> Floats
         # At the outline of the cut-out its colours are guessed.
         colour = colour + share * np.clip((pixels[..., 3:] - 96) / 96, 0, 1) * (pixels[..., :3] - colour)
     return np.clip(colour, 0, 255)
-
-
-def _under(picture: Bytes, places: Floats) -> Floats:
-    """Pixels (V, C) of `picture` (H, W, C) at `places` (V, 2 or more) in pixels, their centres at halves."""
-    rows = np.resize(places[:, :2] - np.float32(0.5), (-(-len(places) // 256), 256, 2))  # OpenCV limits a row's length
-    x, y = (np.ascontiguousarray(rows[..., k], np.float32) for k in (0, 1))
-    found = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return found.reshape(-1, picture.shape[2])[: len(places)].astype(np.float32)
 
 
 def _follows(head: Floats, shape: Floats) -> Floats:
@@ -225,62 +212,22 @@ def _sheet(mesh: Points, source: retarget.Source, alpha: Floats) -> tuple[Points
     pose = source.pose
     values = np.column_stack([mesh.places[:, 2], mesh.follows]).astype(np.float32)
     front = rasterise(pixels_of(pose, mesh.places), mesh.triangles, values, rows, columns)
-    extended = cv2.GaussianBlur(_extended(front.values, front.covered)[0], (0, 0), rows / 64)
+    around = cv2.GaussianBlur(extended(front.values, front.covered), (0, 0), rows / 64)
     inside = cv2.erode(front.covered.astype(np.uint8), np.ones((OVERLAP, OVERLAP), np.uint8))
     share = np.round(255 * (1 - inside)).astype(np.uint8)
     line = [np.linspace(0, n, max(2, n // SHEET_STEP) + 1) for n in (columns, rows)]
     rest = np.stack(np.meshgrid(*line), -1).reshape(-1, 2).astype(np.float32)
     at = np.minimum(rest.astype(np.int64), (columns - 1, rows - 1))
-    depth, follow = extended[at[:, 1], at[:, 0]].T
+    depth, follow = around[at[:, 1], at[:, 0]].T
     upright = (rest * np.array([1, -1], np.float32) - pose.translation[:2]) / pose.scale
     points = np.column_stack([upright * ((DISTANCE - depth) / DISTANCE)[:, None], depth]).astype(np.float32)
     still = np.zeros((len(points), 1), np.int32), np.zeros((len(points), 1), np.float32)
     lattice = _lattice(len(line[1]), len(line[0]))
     shows = np.zeros((len(points), 4), np.float32)
     follows = np.ascontiguousarray(follow)
-    return Points(points, follows, _leans(points, follows, source, rows), *still, lattice, shows, closed=False), share
-
-
-def _completed(layers: Layers, alpha: Floats) -> Bytes:
-    """The background (H, W, 3) with the picture's own pixels beside a person of `alpha` (H, W), where they show a wall.
-
-    A fill begins some way off the person, for the sake of loose hairs. What is not on the way from its colour to that
-    of the nearest part of the person is no hair and stays where it is when the head moves.
-    """
-    inside = alpha > INSIDE
-    if not inside.any():
-        return layers.background
-    picture, fill = layers.picture.astype(np.float32), layers.background.astype(np.float32)
-    person, _ = _extended(picture, inside)
-    toward = cv2.GaussianBlur(person, (0, 0), 3) - fill
-    contrast = np.linalg.norm(toward, axis=2) + 1
-    change = picture - fill
-    along = (change * toward).sum(2) / contrast
-    astray = np.linalg.norm(change - (along / contrast)[..., None] * toward, axis=2)
-    hair = np.clip((along - np.maximum(ASTRAY * astray, HAIR)) / HAIR, 0, 1)
-    wall = (1 - cv2.dilate(hair, np.ones((3, 3), np.uint8))) * np.clip(1 - alpha / LEFT, 0, 1)
-    wall = np.minimum(cv2.GaussianBlur(wall, (0, 0), 1), 1 - hair)
-    return np.asarray(np.clip(np.round(fill + wall[..., None] * change), 0, 255), np.uint8)
-
-
-def _beside(picture: Bytes, background: Bytes, alpha: Floats) -> Bytes:
-    """What is left of the `picture`, (H, W, 4), where neither a person of `alpha` (H, W) nor the background shows it.
-
-    A matte misses loose hairs and has holes; at rest nothing of the picture is to be lost by that.
-    """
-    change = np.abs(picture.astype(np.float32) - background).max(2)
-    left = np.clip(change / DIFFERENT, 0, 1) * np.clip(1 - alpha / LEFT, 0, 1)
-    return np.dstack([picture, np.round(255 * left).astype(np.uint8)])
-
-
-def _extended(values: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """`values` (H, W, C), each that is not `known` (H, W) replaced by the nearest that is, and the distance to it."""
-    unknown = 1 - known.astype(np.uint8)
-    distance, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    nearest = np.zeros(int(labels.max()) + 1, np.int64)
-    nearest[labels[known]] = np.flatnonzero(known)
-    found = values.reshape(-1, values.shape[2])[nearest[labels]]
-    return np.asarray(found, np.float32), np.asarray(distance, np.float32)
+    straight = np.zeros((len(points), 2), np.float32)
+    leans = _leans(points, follows, source, rows)
+    return Points(points, follows, leans, straight, *still, lattice, shows, closed=False), share
 
 
 def _lattice(rows: int, columns: int) -> Ints:

@@ -26,6 +26,7 @@ def _place(
     points: Floats,
     follows: Floats,
     leans: Floats,
+    aim: Floats,
     near: Ints,
     weights: Floats,
     move: Floats,
@@ -39,9 +40,9 @@ def _place(
     """Where `points` (V, 3), camera centimetres, are seen and drawn.
 
     Each moves by the `weights` (V, K) of the `move` (L, 3) of the landmarks `near` (V, K). `shows` (V, 4 or more)
-    begins with the picture's pixels of the point and of its partner beyond the `mirror` (3, 3). The head's `turn`
-    (3, 3) is taken by the share `follows` (V,), its `shift` (3,) by `leans` (V,); `posed` (V, 3) are pixels of the
-    frame and nearness. Across, the `shift` is of the picture and turns the head to no side of the camera.
+    begins with the picture's pixels of the point, `aim` (V, 2) beside it, and of its partner beyond the `mirror`. The
+    head's `turn` (3, 3) is taken by the share `follows` (V,), its `shift` (3,) by `leans` (V,); `posed` (V, 3) are
+    pixels of the frame and nearness. Across, the `shift` is of the picture and turns the head to no side of the camera.
     `lens` is pixels per centimetre, its pixel (2,) of the head's origin, y up, and the camera's distance.
     """
     scale, right, up, distance = lens[0], lens[1], lens[2], lens[3]
@@ -52,8 +53,8 @@ def _place(
             for k in range(near.shape[1]):
                 at[c] += weights[v, k] * move[near[v, k], c]
         closer = scale * distance / (distance - at[2])
-        shows[v, 0] = at[0] * closer + right
-        shows[v, 1] = -(at[1] * closer + up)
+        shows[v, 0] = at[0] * closer + right + aim[v, 0]
+        shows[v, 1] = -(at[1] * closer + up) + aim[v, 1]
         x = mirror[0, 0] * at[0] + mirror[0, 1] * at[1] + mirror[0, 2] * at[2]
         y = mirror[1, 0] * at[0] + mirror[1, 1] * at[1] + mirror[1, 2] * at[2]
         z = mirror[2, 0] * at[0] + mirror[2, 1] * at[1] + mirror[2, 2] * at[2]

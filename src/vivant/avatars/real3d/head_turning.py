@@ -88,6 +88,8 @@ class Points:
     """(V,) 0..1: share of the head's turn that each takes."""
     leans: Floats
     """(V,) 0..1: share of its shift."""
+    aim: Floats
+    """(V, 2) pixels beside the line of sight, from where a point has its colour as soon as it is seen from the side."""
     near: Ints
     """(V, K) landmarks near each point."""
     weights: Floats
@@ -107,7 +109,8 @@ class Points:
         from vivant.avatars.real3d import compact_kernels as kernels
 
         posed, shows = np.empty_like(self.places), self.shows.copy()
-        kernels.place(self.places, self.follows, self.leans, self.near, self.weights, move, *turn, shows, posed)
+        aim = self.aim * turn.aside[1]
+        kernels.place(self.places, self.follows, self.leans, aim, self.near, self.weights, move, *turn, shows, posed)
         values = np.zeros((rows, columns, shows.shape[1]), np.float32)
         depth = np.full((rows, columns), FAR, np.float32)
 
@@ -173,6 +176,14 @@ def pixels_of(pose: HeadPose, points: Floats) -> Floats:
     near = DISTANCE / (DISTANCE - points[..., 2:])
     place = pose.scale * points[..., :2] * near + pose.translation[:2]
     return np.asarray(np.concatenate([place * np.array([1, -1], np.float32), near], -1), np.float32)
+
+
+def pixels_at(picture: NDArray[Any], places: Floats) -> Floats:
+    """Pixels (V, C) of `picture` (H, W, C) at `places` (V, 2 or more) in pixels, their centres at halves."""
+    rows = np.resize(places[:, :2] - np.float32(0.5), (-(-len(places) // 256), 256, 2))  # OpenCV limits a row's length
+    x, y = (np.ascontiguousarray(rows[..., k], np.float32) for k in (0, 1))
+    found = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return found.reshape(found.shape[0] * 256, -1)[: len(places)].astype(np.float32)
 
 
 def mirror_of(pose: HeadPose) -> Floats:

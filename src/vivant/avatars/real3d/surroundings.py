@@ -1,0 +1,61 @@
+"""What is around a person: the wall, which stays where it is, and what a matte misses, which goes with the head."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vivant.avatars.real3d.prepare import Layers
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+INSIDE = 0.9
+"""Alpha from which on a pixel has the person's own colour."""
+STRAND = 12.0
+"""Of 255: what a hair has of the person's colour at least, and more than it has of any third."""
+LEFT = 0.2
+"""Alpha from which on a pixel is wholly the person's."""
+DIFFERENT = 6.0
+"""Of 255, by which the picture differs from its background where it shows something else."""
+
+
+def completed_background(layers: Layers, alpha: Floats) -> Bytes:
+    """The background (H, W, 3) with the picture's own pixels beside a person of `alpha` (H, W), where they show a wall.
+
+    A fill begins some way off the person, for the sake of loose hairs. What is not on the way from its colour to that
+    of the nearest part of the person is no hair and stays where it is when the head moves.
+    """
+    inside = alpha > INSIDE
+    if not inside.any():
+        return layers.background
+    picture, fill = layers.picture.astype(np.float32), layers.background.astype(np.float32)
+    toward = cv2.GaussianBlur(extended(picture, inside), (0, 0), 3) - fill
+    contrast = np.linalg.norm(toward, axis=2) + 1
+    change = picture - fill
+    along = (change * toward).sum(2) / contrast
+    astray = np.linalg.norm(change - (along / contrast)[..., None] * toward, axis=2)
+    hair = np.clip((along - np.maximum(astray, STRAND)) / STRAND, 0, 1)
+    wall = (1 - cv2.dilate(hair, np.ones((3, 3), np.uint8))) * np.clip(1 - alpha / LEFT, 0, 1)
+    wall = np.minimum(cv2.GaussianBlur(wall, (0, 0), 1), 1 - hair)
+    return np.asarray(np.clip(np.round(fill + wall[..., None] * change), 0, 255), np.uint8)
+
+
+def left_beside(picture: Bytes, background: Bytes, alpha: Floats) -> Bytes:
+    """What is left of the `picture`, (H, W, 4), where neither a person of `alpha` (H, W) nor the background shows it.
+
+    A matte misses loose hairs and has holes; at rest nothing of the picture is to be lost by that.
+    """
+    change = np.abs(picture.astype(np.float32) - background).max(2)
+    left = np.clip(change / DIFFERENT, 0, 1) * np.clip(1 - alpha / LEFT, 0, 1)
+    return np.dstack([picture, np.round(255 * left).astype(np.uint8)])
+
+
+def extended(values: Floats, known: NDArray[np.bool_]) -> Floats:
+    """`values` (H, W, C), each that is not `known` (H, W) replaced by the nearest that is."""
+    unknown = 1 - known.astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = np.zeros(int(labels.max()) + 1, np.int64)
+    nearest[labels[known]] = np.flatnonzero(known)
+    return np.asarray(values.reshape(-1, values.shape[2])[nearest[labels]], np.float32)
