@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vivant.avatars.real3d.compact import CompactHead, Prepared, open_compact
+from vivant.avatars.real3d.head_turning import pixels_of
 from vivant.avatars.real3d.networks.view_planes import Field, Planes
 from vivant.avatars.real3d.solid_head import seen_share, solid_head, within_reach
 from vivant.avatars.real3d.view_space import HALF, MIDDLE, camera_from_view
@@ -149,6 +150,18 @@ def test_a_turn_moves_the_head_and_leaves_the_body(head: CompactHead, prepared: 
     assert (turned[85:110, 64:70, 3] > 200).all()
     assert side.std(axis=(0, 1)).max() < 15 < 20 < rest[85:110, 100:130, :3].std(axis=(0, 1)).min()
     assert np.abs(side.mean((0, 1)) - (180, 120, 95)).max() < 25
+
+
+def test_the_trunk_leans_after_the_head_and_stands_at_the_edge(head: CompactHead, prepared: Prepared) -> None:
+    mesh, rest = prepared.scene.mesh, prepared.scene.source.pose
+    rows = pixels_of(rest, mesh.places)[:, 1]
+    chin = 118 - SCALE * load_face_model().neutral[152, 1]
+    assert mesh.leans[rows < chin - 60].min() > 0.99, "the head itself goes all the way"
+    neck = mesh.leans[(rows > chin + 55) & (rows < chin + 60)]
+    assert 0.1 < neck.min() <= neck.max() < 0.6
+    aside = FaceState(translation=np.array([0.3, 0.1, 0], np.float32))
+    moved, still = (head.draw(prepared, state).astype(int) for state in (aside, FaceState()))
+    assert np.abs(moved[-2:] - still[-2:]).mean() < 2
 
 
 def test_hair_goes_on_behind_the_outline(head: CompactHead, prepared: Prepared) -> None:

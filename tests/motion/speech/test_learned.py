@@ -89,6 +89,12 @@ def test_live_agrees_with_offline_where_the_future_is_known(speech: np.ndarray) 
     assert np.corrcoef(live, offline)[0, 1] > 0.88
 
 
+def test_offline_the_mouth_is_shown_a_little_later(speech: np.ndarray) -> None:
+    given, early = (curves(speech, window, Fraction(50)) for window in (OFFLINE, replace(OFFLINE, late=0.0)))
+    np.testing.assert_allclose(given[1:], early[:-1], atol=1e-6)
+    assert LIVE.late == 0
+
+
 def test_live_needs_no_more_sound_than_it_says(speech: np.ndarray) -> None:
     changed = speech.copy()
     changed[32000:] = 0
