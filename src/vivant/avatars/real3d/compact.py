@@ -147,7 +147,8 @@ class CompactHead:
         head, rest = prepared.head, prepared.scene.source.pose
         picture = self._face.draw(prepared.flat, FaceState()).pixels
         partners = head.points @ mirror_of(rest).T
-        own, partner = (pixels_at(picture, pixels_of(rest, points)) for points in (head.points, partners))
+        own = pixels_at(picture, pixels_of(rest, head.points)[:, :2] + prepared.scene.mesh.aim)
+        partner = pixels_at(picture, pixels_of(rest, partners))
         colours = mixed(head.colour, own, partner, np.concatenate([head.own, head.trust[:, 1:2]], 1))
         return HeadMesh(head.points @ rest.rotation / METRE, head.triangles, np.asarray(colours + 0.5, np.uint8))
 
@@ -185,7 +186,7 @@ def _follows(head: Floats, shape: Floats) -> Floats:
 def _leans(points: Floats, follows: Floats, source: retarget.Source, rows: int) -> Floats:
     """How far `points` (V, 3) in camera centimetres, (V,) of which each `follows` the head's turns, go where it goes.
 
-    The trunk of a picture of so many `rows` leans after the head: half below the chin, nothing at the picture's edge.
+    The trunk in a picture of so many `rows` leans after the head: most below the chin, not at all at the lower edge.
     """
     chin = float(pixels_of(source.pose, source.shape[CHIN] @ source.pose.rotation.T)[1])
     up = (rows - pixels_of(source.pose, points)[:, 1]) / max(rows - chin, NECK[1] * source.pose.scale)
