@@ -8,17 +8,13 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from vivant.training.speech.targets import PublishedTarget
+
 Trained = Literal[
     "speech",
     "presence",
     "clips",
-    "geneface/sync_expert",
-    "geneface/audio_to_landmarks",
-    "geneface/audio_to_landmarks_pitch",
-    "geneface/post_net",
-    "geneface/head_pose",
-    "real3d/sync_expert",
-    "real3d/audio_to_expression",
+    PublishedTarget,
     "real3d",
     "real3d/compact",
     "tha",

@@ -32,7 +32,6 @@ PLACES = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [
 LANDMARKS = (468, 473, 4, 61, 291)
 """Those of the mesh with irises."""
 WIDTHS = (64, 128, 256, 512)
-LEAST_WIDTH = 64
 MOST_BLOCKS = 100
 """Of one stage; more is no such network."""
 
@@ -65,12 +64,12 @@ class IdentityNet(nn.Module):
 
     def __init__(self, blocks: tuple[int, ...]) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, LEAST_WIDTH, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(LEAST_WIDTH)
-        self.prelu = nn.PReLU(LEAST_WIDTH)
+        self.conv1 = nn.Conv2d(3, WIDTHS[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(WIDTHS[0])
+        self.prelu = nn.PReLU(WIDTHS[0])
         self.layer1, self.layer2, self.layer3, self.layer4 = (
             nn.Sequential(*(Block(inputs if k == 0 else width, width, 2 if k == 0 else 1) for k in range(count)))
-            for inputs, width, count in zip((LEAST_WIDTH, *WIDTHS[:-1]), WIDTHS, blocks, strict=True)
+            for inputs, width, count in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, blocks, strict=True)
         )
         self.bn2 = nn.BatchNorm2d(WIDTHS[-1])
         self.fc = nn.Linear(WIDTHS[-1] * (SIDE // 16) ** 2, 512)

@@ -14,8 +14,9 @@ from vivant.motion.speech.networks.audio_to_landmarks import AudioToLandmarks
 from vivant.training.loop import LoopSettings
 from vivant.training.speech.clips import Clip, batches, join, make_clip, open_clips, prepare_clips, read_clip, stand_in
 from vivant.training.speech.corpus import Phone, Utterance, write_flac
-from vivant.training.speech.published import NAMES, TrainSettings, train_published
+from vivant.training.speech.published import TrainSettings, train_published
 from vivant.training.speech.sync_windows import draw_windows
+from vivant.training.speech.targets import NAMES
 from vivant.weights import store
 
 RATE = 16000

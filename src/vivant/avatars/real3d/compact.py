@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from vivant.avatars import retarget
 from vivant.avatars.avatar import Frame
-from vivant.avatars.real3d.head_turning import Points, Scene, draw_turned, mirror_of, pixels_at, pixels_of
+from vivant.avatars.real3d.head_turning import CHIN, Points, Scene, draw_turned, mirror_of, pixels_at, pixels_of
 from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
 from vivant.avatars.real3d.hidden_hair import hair_of, with_hidden_hair
 from vivant.avatars.real3d.mesh import HeadMesh
@@ -47,8 +47,8 @@ Bytes = NDArray[np.uint8]
 PACKAGED = "data/view_head.safetensors"
 SKIN_REACH = 1.6
 """Centimetres from the face mesh over which its expression fades out."""
-JAW, CHIN = (172, 397), 152
-"""Landmarks through which the plane goes that divides head and neck."""
+JAW = 172, 397
+"""Landmarks, with the chin, through which the plane goes that divides head and neck."""
 NECK = (0.5, 6.5)
 """Centimetres below that plane between which the head's motion fades out."""
 LEAN = 0.6

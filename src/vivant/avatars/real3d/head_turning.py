@@ -33,6 +33,7 @@ SOFT = 0.8
 LEAVES = 0.6
 """Centimetres that an outline moves until it is a new one."""
 CHIN = 152
+"""Landmark."""
 JUMP = 1.0 / DISTANCE
 """Of nearness, at an outline of a turned head in front of the head itself: centimetres by the camera's distance."""
 

@@ -31,18 +31,9 @@ from vivant.training.schedules import half_cosine, halved, in_turns, warm_then_d
 from vivant.training.speech import motion_losses as losses
 from vivant.training.speech.clips import PADDED, Batch, ClipFolder, batches, join, open_clips, read_clip
 from vivant.training.speech.sync_windows import draw_windows
+from vivant.training.speech.targets import NAMES
 from vivant.weights import store
 
-NAMES = (
-    "geneface/sync_expert",
-    "geneface/audio_to_landmarks",
-    "geneface/audio_to_landmarks_pitch",
-    "geneface/post_net",
-    "geneface/head_pose",
-    "real3d/sync_expert",
-    "real3d/audio_to_expression",
-)
-"""What can be trained; post_net trains its landmark critic beside it."""
 MOUTH = slice(48 * 3, 68 * 3)
 """The mouth's 60 of 204 landmark numbers."""
 SOUND_OF_POSE = 58
@@ -81,7 +72,7 @@ class Stage:
 def train_published(
     name: str, data: Path, settings: TrainSettings = TrainSettings(), progress: Progress = no_progress
 ) -> dict[str, float]:
-    """Train the network `name` of `NAMES` on the folder of clips `data` and store it under that name.
+    """Train the network `name` of `targets.NAMES` on the folder of clips `data` and store it under that name.
 
     Networks that need others (landmarks: the sync expert, post_net: both) take them from the folder of weights, where
     they must have been trained or imported. Returns the last figures. Raises SettingsError, WeightsError.
