@@ -62,6 +62,14 @@ def test_a_frame_depends_neither_on_earlier_ones_nor_on_the_number_of_cores() ->
     np.testing.assert_array_equal(LiveStudent(character, cores=1, half=False).draw(one), first)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1e30, 1e30])
+def test_numbers_that_are_none_read_beside_no_array(wrong: float) -> None:
+    poser, rest = LiveStudent(made_up(), half=False), np.zeros(45, np.float32)
+    before = poser.draw(rest)
+    assert poser.draw(np.full(45, wrong, np.float32)).shape == before.shape
+    np.testing.assert_array_equal(poser.draw(rest), before)
+
+
 def test_official_bytes_keep_premultiplied_colours() -> None:
     character, pose = made_up(), random_poses(5, 1)[0]
     exact = StudentPoser(character, official=True).draw(pose)

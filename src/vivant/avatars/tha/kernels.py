@@ -75,8 +75,14 @@ def _centre(place: Any, size: Any) -> Any:
     return (TWO * np.float32(place) + ONE) / np.float32(size) - ONE
 
 
+def _index(place: Any, last: Any) -> Any:
+    """0..`last`, whatever `place` is: no number must read beside an array."""
+    return min(max(int(place), 0), last)
+
+
 sine, rough, centre = compiled(_sine), compiled(_rough), compiled(_centre)
 first, second, pair = compiled(_first), compiled(_second), compiled(_pair)
+index = compiled(_index)
 
 
 def _wave(z: Floats, bias: Floats) -> None:
@@ -208,7 +214,7 @@ place = compiled(_place)
 def _sampled(image: Floats, x: Any, y: Any, channel: Any) -> Any:
     """`image` (S, S, C) at one place, bilinear."""
     size = image.shape[0]
-    left, top = int(x), int(y)
+    left, top = index(x, size - 1), index(y, size - 1)
     right, bottom = min(left + 1, size - 1), min(top + 1, size - 1)
     u, v = x - np.float32(left), y - np.float32(top)
     upper = (ONE - u) * image[top, left, channel] + u * image[top, right, channel]
@@ -246,8 +252,7 @@ def _judge(motion: Floats, mask: Bytes, detail: Floats, error: Any, rows: Any, k
     and up to the two `rows`.
     """
     size = motion.shape[0]
-    cells = np.float32(detail.shape[0])
-    last = cells - ONE
+    cells, last = np.float32(detail.shape[0]), detail.shape[0] - 1
     for row in range(rows[0], rows[1]):
         for column in range(size):
             kinds[row, column] = 0
@@ -256,7 +261,7 @@ def _judge(motion: Floats, mask: Bytes, detail: Floats, error: Any, rows: Any, k
             here = motion[row, column]
             x = (np.float32(column) + HALF) * (cells / np.float32(size)) + here[0] * cells * HALF
             y = (np.float32(row) + HALF) * (cells / np.float32(size)) + here[1] * cells * HALF
-            contrast = detail[int(min(max(y, np.float32(0)), last)), int(min(max(x, np.float32(0)), last))]
+            contrast = detail[index(y, last), index(x, last)]
             if contrast == 0 and abs(here[2]) <= FAINT:
                 continue
             up, down = motion[max(row - 1, 0), column], motion[min(row + 1, size - 1), column]
@@ -307,7 +312,7 @@ widen = compiled(_widen)
 def _find_shown(coarse: Floats, solid: NDArray[np.bool_], found: NDArray[np.bool_]) -> None:
     """Whether tiles show something `solid` (T, T) or new pixels by the motion `coarse` (S, S, 8), to `found` (T, T)."""
     count, size = coarse.shape[0], found.shape[0]
-    side, last = np.float32(size), np.float32(size - 1)
+    side, last = np.float32(size), size - 1
     for row in range(size):
         top, bottom, v = corners(row, size, count)
         for column in range(size):
@@ -317,7 +322,7 @@ def _find_shown(coarse: Floats, solid: NDArray[np.bool_], found: NDArray[np.bool
             alpha = a * p[2] + b * q[2] + c * r[2] + d * s[2]
             x = np.float32(column) + HALF + (a * p[0] + b * q[0] + c * r[0] + d * s[0]) * side * HALF
             y = np.float32(row) + HALF + (a * p[1] + b * q[1] + c * r[1] + d * s[1]) * side * HALF
-            source = solid[int(min(max(y, np.float32(0)), last)), int(min(max(x, np.float32(0)), last))]
+            source = solid[index(y, last), index(x, last)]
             found[row, column] = source or abs(alpha) > FAINT
 
 
@@ -338,7 +343,7 @@ def _paint(colours: Floats, points: Ints, table: Bytes, straight: bool, out: Byt
             scale = ONE / alpha if alpha >= FAINTEST else np.float32(0)
         for c in range(3):
             light = min(max(HALF * colours[n, c] + HALF, np.float32(0)), ONE) * scale
-            out[row, column, c] = table[int(min(light, ONE) * last + HALF)]
+            out[row, column, c] = table[index(light * last + HALF, LEVELS)]
         out[row, column, 3] = np.uint8(np.rint(alpha * np.float32(255)))
 
 
