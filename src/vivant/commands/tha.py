@@ -176,7 +176,7 @@ def _cell(picture: Bytes, name: str) -> Bytes:
     """One picture (CELL + 18, CELL, 3) with its name below."""
     small = cv2.resize(np.ascontiguousarray(picture), (CELL, CELL), interpolation=cv2.INTER_AREA)
     strip = np.full((18, CELL, 3), PAPER, np.uint8)
-    cv2.putText(strip, name.removeprefix("eyebrow_"), (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.36, INK, 1, cv2.LINE_AA)
+    cv2.putText(strip, name, (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.36, INK, 1, cv2.LINE_AA)
     return np.vstack([np.asarray(small, np.uint8), strip])
 
 

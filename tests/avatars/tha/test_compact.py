@@ -66,7 +66,7 @@ def test_a_real_drawing_blinks_speaks_and_turns(poser: CompactPoser, drawing: np
     assert np.array_equal(poser.draw(prepared, np.zeros(45, np.float32)), drawing)
     alpha = drawing[..., 3].astype(int)
     for values, rows, columns, least in (
-        ({"eye_wink": 1.0}, slice(120, 165), slice(212, 300), 12.0),
+        ({"eye_wink": 1.0}, slice(120, 165), slice(212, 300), 9.0),
         ({"mouth_aaa": 1.0}, slice(160, 200), slice(235, 280), 6.0),
         ({"head_y": 1.0}, slice(90, 190), slice(200, 310), 8.0),
     ):

@@ -14,6 +14,7 @@ from vivant.avatars.tha.rig.rig import Rig, turned
 from vivant.avatars.tha.rig.turn import Place, Turn, depth, held
 
 REST = np.zeros(len(PARAMETERS), np.float32)
+NOTHING = np.zeros((512, 512, 1), np.float32)
 WAY = np.linspace(0, 1, 17)
 UPPER = np.stack([10 + 20 * WAY, 50 - 8 * np.sin(np.pi * WAY)], 1).astype(np.float32)
 LOWER = np.stack([10 + 20 * WAY, 50 + 6 * np.sin(np.pi * WAY)], 1).astype(np.float32)
@@ -33,7 +34,7 @@ def both(request: pytest.FixtureRequest) -> tuple[Rig, object]:
     from vivant.training.tha.puppet.style import random_style
 
     puppet = Puppet(random_style(np.random.default_rng(request.param[0])))
-    return Rig(layer_of(puppet.draw()), measure(puppet.landmarks() - 0.5)), puppet
+    return Rig(layer_of(puppet.draw()), measure(puppet.landmarks() - 0.5), NOTHING), puppet
 
 
 def test_at_rest_nothing_changes(both: tuple[Rig, object]) -> None:
@@ -177,7 +178,7 @@ def test_hopeless_points_still_give_a_face() -> None:
     random = np.random.default_rng(0)
     drawing = np.ones((512, 512, 4), np.float32) * np.float32(0.5)
     for points in (np.full((36, 2), 256, np.float32), random.uniform(150, 350, (36, 2)).astype(np.float32)):
-        rig = Rig(drawing, measure(points))
+        rig = Rig(drawing, measure(points), NOTHING)
         assert np.isfinite(rig.draw(np.ones(45, np.float32))).all()
 
 
@@ -205,14 +206,14 @@ def test_a_brow_that_was_hardly_seen_does_not_move() -> None:
     drawing = _browed()
     spread = np.zeros(len(NAMES), np.float32)
     spread[[NAMES.index(f"left_brow_{part}") for part in ("inner", "middle", "outer")]] = 9
-    rig = Rig(drawing, measure(_points(), spread))
+    rig = Rig(drawing, measure(_points(), spread), NOTHING)
     changed = np.abs(rig.draw(pose_of({"eyebrow_raised": 1.0})) - drawing).max(-1)
     assert changed[:, :250].max() > 0.1
     assert changed[:, 262:].max() < 1e-6
 
 
 def test_a_stroke_moves_and_leaves_skin() -> None:
-    rig = Rig(_browed(), measure(_points()))
+    rig = Rig(_browed(), measure(_points()), NOTHING)
     for name, down in (("raised", -0.14), ("lowered", 0.106)):
         drawn = rig.draw(pose_of({f"eyebrow_{name}": 1.0}))
         rows = {when: _middle(one[100:131, 280:282]) for when, one in (("now", drawn), ("then", rig.drawing))}
@@ -232,12 +233,62 @@ def test_hair_beside_and_over_a_brow_stays() -> None:
     drawing[60:118, 226:256] = HAIR  # down to the right brow, but for a tip
     drawing[60:125, 232:238] = HAIR  # that covers a part of it
     drawing[60:140, 256:] = HAIR  # over all of the left one
-    rig = Rig(drawing, measure(_points()))
+    rig = Rig(drawing, measure(_points()), NOTHING)
     changed = np.abs(rig.draw(pose_of({"eyebrow_angry": 1.0})) - drawing).max(-1)
     assert changed[:, 256:].max() < 1e-6
     assert changed[60:116].max() < 1e-6
     assert changed[:, 232:238].max() < 1e-6
     assert changed[118:140, 240:248].max() > 0.1
+
+
+WHITE, IRIS, RIM = ((1, 1, 1, 1), (0.3, 0.5, 0.8, 1), (0.8, 0.2, 0.3, 1))
+SHUT = ("eye_wink", "eye_happy_wink", "eye_relaxed")
+
+
+def _eyed() -> np.ndarray:
+    """The drawing of `_points`: skin and open eyes, with a rim of glasses below them."""
+    drawing = np.full((512, 512, 4), SKIN, np.float32)
+    for x in (236, 276):
+        cv2.ellipse(drawing, (x, 140), (10, 7), 0, 0, 360, WHITE, -1)
+        cv2.ellipse(drawing, (x, 140), (5, 6), 0, 0, 360, IRIS, -1)
+        cv2.ellipse(drawing, (x, 140), (10, 8), 0, 180, 360, INK, 2)
+    drawing[152:154, 216:296] = RIM
+    return drawing
+
+
+def _like(drawn: np.ndarray, colour: tuple[float, ...]) -> np.ndarray:
+    """Which pixels (H, W) have the `colour`."""
+    return np.abs(drawn - np.float32(colour)).max(-1) < 0.15
+
+
+@pytest.mark.parametrize("name", SHUT)
+def test_a_lid_that_shuts_leaves_the_rims_of_glasses_alone(name: str) -> None:
+    rig = Rig(_eyed(), measure(_points()), NOTHING)
+    drawn = rig.draw(pose_of({name: 1.0}))
+    assert np.abs(drawn - rig.drawing)[120:150, 226:286].max() > 0.3
+    assert np.abs(drawn - rig.drawing)[151:].max() < 0.02
+
+
+@pytest.mark.parametrize("name", SHUT)
+def test_of_an_eye_that_is_shut_nothing_is_left(name: str) -> None:
+    drawing = _eyed()
+    drawing[146:149, 270:282] = IRIS  # lower than the lid that was found
+    drawn = Rig(drawing, measure(_points()), NOTHING).draw(pose_of({name: 1.0}))
+    assert _like(drawing, IRIS)[:, 256:].sum() > 100
+    assert not _like(drawn, IRIS).any()
+    assert not _like(drawn, WHITE)[:, 262:290].any()
+
+
+def test_the_wing_of_a_lash_goes_with_it_but_not_a_strand_of_its_colour() -> None:
+    drawing = _eyed()
+    cv2.line(drawing, (286, 139), (287, 136), INK, 2)  # a wing on the viewer's right
+    drawing[60:200, 222:224] = INK  # a strand beside the other eye
+    before = NOTHING.copy()
+    before[:, 287:] = 1
+    drawn = Rig(drawing, measure(_points()), before).draw(pose_of({"eye_wink": 1.0}))
+    assert _like(drawing, INK)[132:138, 287:].sum() > 3
+    assert not _like(drawn, INK)[132:138, 286:].any()
+    assert _like(drawn, INK)[60:138, 222:224].all()
 
 
 def test_brows_fall_and_rise() -> None:

@@ -14,6 +14,10 @@ from vivant.avatars.tha.rig.measure import Face
 INSIDE = np.array([0.62, 0.22, 0.25], np.float32)
 TONGUE = np.array([0.86, 0.45, 0.46], np.float32)
 TEETH = np.array([0.99, 0.98, 0.97], np.float32)
+SHADES = ((INSIDE, 0.88), (TONGUE, 1.0))
+"""Colours of mouths that the drawing does not show, and how bright their parts are in one that it shows."""
+SHOWN = (0.04, 0.12)
+"""How far a mouth stands open at rest, up to which nothing of its inside is known, and from which on its colour is."""
 PAINTED, OWN = 0.25, 0.1
 """How far a mouth stands open at rest, from which on its own inside is stretched, up to which a new one is painted."""
 
@@ -84,10 +88,12 @@ class MouthPainter:
         half, middle = (upper[-1, 0] - upper[0, 0]) / 2, (upper[-1, 0] + upper[0, 0]) / 2
         low = float(bottom.max())
         across, along = (place.x - middle) / (0.62 * half + 1), (place.y - low) / (0.42 * most + 0.5)
-        colour = np.broadcast_to(INSIDE * dim, (place.y.shape[0], place.x.shape[1], 3))
+        deep, light = (one * dim + self._own[1] * (self._own[0] * share - one * dim) for one, share in SHADES)
+        colour = np.broadcast_to(deep, (place.y.shape[0], place.x.shape[1], 3))
         tongue = rise(np.hypot(across, along), 1.1, 0.85) * float(rise(most / unit, 0.1, 0.2))
-        colour = colour + tongue[..., None] * (TONGUE * dim - colour)
-        teeth = cover(heights(upper, place.x) + min(0.07 * unit, 0.3 * most) - place.y)
+        colour = colour + tongue[..., None] * (light - colour)
+        edge = np.minimum(heights(upper, place.x), upper[:, 1].min() + 0.05 * unit)
+        teeth = cover(edge + min(0.07 * unit, 0.3 * most) - place.y)
         teeth = teeth * float(rise(most / unit, 0.08, 0.16))
         result: Floats = (colour + teeth[..., None] * (TEETH * dim - colour)).astype(np.float32)
         return result
@@ -116,9 +122,22 @@ class MouthPainter:
         """(3,) of the darkest there is along the lips."""
         seen = self._around(np.linspace(-0.8, 0.8, 9), np.linspace(-0.08, 0.08, 9)).reshape(-1, 4)
         bright = luma(seen)
-        ink = np.median(seen[bright <= np.quantile(bright, 0.1)][:, :3], axis=0)
-        dark: Floats = np.minimum(ink, 0.6 * self.skin[:3]).astype(np.float32)
+        ink = np.median(seen[bright <= np.quantile(bright, 0.1)], axis=0)
+        darker = min(1.0, 0.55 * float(luma(self.skin)) / max(float(luma(ink)), 1e-3))
+        dark: Floats = (ink[:3] * darker).astype(np.float32)
         return dark
+
+    @cached_property
+    def _own(self) -> tuple[Floats, float]:
+        """(3,) the colour of the inside that the drawing shows, and how far it is to be believed."""
+        upper, lower = self._rest
+        share = np.linspace(0.3, 0.8, 8)[:, None]
+        x = np.linspace(upper[4, 0], upper[-5, 0], 16)[None]
+        top, bottom = heights(upper, x), heights(lower, x)
+        place = canvas(self.drawing, 0, 0, x.shape[1] - 1, len(share) - 1)
+        seen = place.sample(x.astype(np.float32), (top + share * (bottom - top)).astype(np.float32)).reshape(-1, 4)
+        coloured = seen[np.argsort(seen[:, 0] - seen[:, 1])[len(seen) // 2 :], :3]
+        return np.median(coloured, axis=0).astype(np.float32), float(rise(self.face.lips.open, *SHOWN))
 
     def _around(self, x: Floats, y: Floats) -> Floats:
         """Colours (Y, X, 4) around the mouth: `x` (X,) in its half widths, `y` (Y,) in half widths of the face."""

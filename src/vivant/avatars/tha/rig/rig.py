@@ -35,7 +35,7 @@ class Rig:
     drawing: Floats
     """(512, 512, 4) premultiplied, 0..1."""
     face: Face
-    before: Floats | None = None
+    before: Floats
     """(512, 512, 1) where hair or glasses are before the face, 0..1; they do not move with it."""
 
     def draw_face(self, pose: Floats) -> Floats:
@@ -47,8 +47,7 @@ class Rig:
                 brow.paint(picture, pose)
             for eye in self._eyes:
                 eye.paint(picture, pose)
-            if self.before is not None:
-                picture += self.before * (self.drawing - picture)
+            picture += self._before * (self.drawing - picture)
         return picture
 
     def flow(self, pose: Floats) -> Floats:
@@ -89,6 +88,14 @@ class Rig:
         return Place(tight=0.75 * self._chin, loose=self._chin + 0.9)
 
     @cached_property
+    def _before(self) -> Floats:
+        """(512, 512, 1) what stays before the face, but for the lashes upon it."""
+        before = self.before.copy()
+        for eye in self._eyes:
+            eye.uncover(before)
+        return before
+
+    @cached_property
     def _chest(self) -> Place:
         return Place(chest=True)
 
@@ -103,7 +110,7 @@ class Rig:
     @cached_property
     def _eyes(self) -> list[EyePainter]:
         return [
-            EyePainter(self.drawing, eye, side, self.face.unit, self._mouth.skin[:3])
+            EyePainter(self.drawing, eye, side, self.face.unit, self._mouth.skin[:3], self.before)
             for side, eye in self.face.eyes.items()
         ]
 
