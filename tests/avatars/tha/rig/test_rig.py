@@ -291,6 +291,44 @@ def test_the_wing_of_a_lash_goes_with_it_but_not_a_strand_of_its_colour() -> Non
     assert _like(drawn, INK)[60:138, 222:224].all()
 
 
+MOUTH = (1.0, 0.6, 0.55, 1)
+
+
+def _mouthed() -> tuple[np.ndarray, np.ndarray]:
+    """The drawing of `_points` with an open mouth that is larger than the points (36, 2) say."""
+    drawing, points = np.full((512, 512, 4), SKIN, np.float32), _points()
+    cv2.ellipse(drawing, (256, 176), (9, 6), 0, 0, 360, MOUTH, -1)
+    for name, at in (("right", (249, 176)), ("left", (263, 176))):
+        points[NAMES.index(f"mouth_{name}")] = at
+    points[NAMES.index("lip_upper")], points[NAMES.index("lip_lower")] = (256, 174), (256, 178)
+    return drawing, points
+
+
+def test_an_open_mouth_is_gone_where_another_is_painted() -> None:
+    drawing, points = _mouthed()
+    rig = Rig(drawing, measure(points), NOTHING)
+    drawn = rig.draw(pose_of({"mouth_uuu": 1.0}))
+    upper = rig.face.lips.lines(pose_of({"mouth_uuu": 1.0}))[0][:, 1].min()
+    assert _like(drawing, MOUTH)[171].any()
+    assert np.abs(drawn[165 : int(upper) - 1, 240:272] - np.float32(SKIN)).max() < 0.1
+
+
+def test_a_painted_mouth_has_the_colour_of_the_one_that_was_open() -> None:
+    drawing, points = _mouthed()
+    drawn = Rig(drawing, measure(points), NOTHING).draw(pose_of({"mouth_aaa": 1.0}))
+    assert np.abs(drawn[183, 256] - np.float32(MOUTH)).max() < 0.15
+
+
+def test_a_mouth_that_was_drawn_open_changes_step_by_step() -> None:
+    drawing, points = _mouthed()
+    rig = Rig(drawing, measure(points), NOTHING)
+    last = drawing
+    for share in np.linspace(0, 1, 41):
+        drawn = rig.draw(pose_of({"mouth_aaa": float(share)}))
+        assert np.abs(drawn - last).max() < 0.3
+        last = drawn
+
+
 def test_brows_fall_and_rise() -> None:
     assert (brow_fall(pose_of({"eyebrow_raised": 1.0}), 1) < 0).all()
     assert (brow_fall(pose_of({"eyebrow_lowered_left": 1.0}), 1) > 0).all()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 Number = NDArray[np.floating[Any]] | float
 
 
@@ -73,3 +74,15 @@ def luma(picture: Floats) -> Floats:
     """Brightness of (..., 4)."""
     bright: Floats = picture[..., :3] @ np.array([0.3, 0.59, 0.11], np.float32)
     return bright
+
+
+def wider(marked: Flags) -> Floats:
+    """`marked` (n, m) as 0 or 1, and a pixel more all around."""
+    return np.asarray(cv2.dilate(marked.astype(np.float32), np.ones((3, 3), np.uint8)))
+
+
+def held_by(marked: Flags, core: Flags) -> Flags:
+    """What of `marked` (n, m) hangs together with the `core` (n, m), which is part of it."""
+    _, parts = cv2.connectedComponents(marked.astype(np.uint8), connectivity=4)
+    held: Flags = np.isin(parts, np.unique(parts[core]))
+    return held & marked

@@ -13,13 +13,10 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from vivant.avatars.tha.rig.canvas import Canvas, Floats, canvas, cover, heights, luma, rise
+from vivant.avatars.tha.rig.canvas import Canvas, Flags, Floats, canvas, cover, heights, held_by, luma, rise, wider
 from vivant.avatars.tha.rig.lines import OPEN, iris_move, move_lids
 from vivant.avatars.tha.rig.measure import Eye
-
-Flags = NDArray[np.bool_]
 
 STRETCHED, FILLED = 0.1, 0.4
 """Shares of the eye's height that a lid moves into the eye, up to which it is stretched, and from which it is new."""
@@ -166,7 +163,7 @@ class EyePainter:
 
     def uncover(self, before: Floats) -> None:
         """Take the outer end of the lash out of `before` (512, 512, 1): it lies upon the hair beside a face."""
-        before[self._place.rows, self._place.columns] *= 1 - _wider(self._wing)[..., None]
+        before[self._place.rows, self._place.columns] *= 1 - wider(self._wing)[..., None]
 
     @cached_property
     def _bare_below(self) -> Floats:
@@ -174,7 +171,7 @@ class EyePainter:
         place, eye = self._place, self.eye
         bare = place.sample(place.x, place.y)
         inside = rise(np.abs(place.x - self._middle), 1.1 * eye.width, eye.width)
-        low = cv2.GaussianBlur(_wider(self._low_part), (3, 3), 0)
+        low = cv2.GaussianBlur(wider(self._low_part), (3, 3), 0)
         filled = np.maximum(cover(heights(eye.lower, place.x) + self._ink.below - place.y) * inside, low)
         skin = np.append(self._skin[1], np.float32(1))
         result: Floats = bare + filled[..., None] * (skin - bare)
@@ -196,13 +193,13 @@ class EyePainter:
         far, _ = cKDTree(seen[within]).query(seen[near])
         own = within.copy()
         own[near] = far < OWN
-        low: Flags = _held_by(own, within) & near
+        low: Flags = held_by(own, within) & near
         return low
 
     @cached_property
     def _wingless(self) -> Floats:
         """The drawing (rows, columns, 4) with what is around the lash's outer end in its place."""
-        place, wing = self._place, _wider(self._wing)
+        place, wing = self._place, wider(self._wing)
         seen = place.sample(place.x, place.y)
         around = cv2.inpaint((seen[..., :3] * 255).astype(np.uint8), wing.astype(np.uint8), 2, cv2.INPAINT_TELEA)
         seen[..., :3] += wing[..., None] * (around / np.float32(255) - seen[..., :3])
@@ -216,7 +213,7 @@ class EyePainter:
         window = (outward > CORNER) & (outward < 1 + REACH) & (np.abs(place.y - upper) < HIGH * eye.height)
         inked = window & (np.abs(self._seen - self._ink.colour).max(axis=2) < INKED)
         lash = inked & (outward < 1) & (np.abs(place.y - upper) < self._ink.above + 1) & (self._before[..., 0] < HALF)
-        found = _held_by(inked, lash)
+        found = held_by(inked, lash)
         rim = window & (cv2.erode(window.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0) & (outward > 1)
         return np.zeros_like(found) if (found & rim).any() else found
 
@@ -279,18 +276,6 @@ class EyePainter:
     def _patch(self, picture: Floats, x: Floats, y: Floats) -> Floats:
         """`picture` (512, 512, C) at `x` and `y` (rows, columns)."""
         return canvas(picture, 0, 0, x.shape[1] - 1, len(y) - 1).sample(x.astype(np.float32), y.astype(np.float32))
-
-
-def _wider(marked: Flags) -> Floats:
-    """`marked` (n, m) as 0 or 1, and a pixel more all around."""
-    return np.asarray(cv2.dilate(marked.astype(np.float32), np.ones((3, 3), np.uint8)))
-
-
-def _held_by(marked: Flags, core: Flags) -> Flags:
-    """What of `marked` (n, m) hangs together with the `core` (n, m), which is part of it."""
-    _, parts = cv2.connectedComponents(marked.astype(np.uint8), connectivity=4)
-    held: Flags = np.isin(parts, np.unique(parts[core]))
-    return held & marked
 
 
 def _around(marked: Flags, middle: int) -> tuple[int, int]:

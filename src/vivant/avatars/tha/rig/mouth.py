@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 
-from vivant.avatars.tha.rig.canvas import Canvas, Floats, canvas, cover, heights, luma, rise
+from vivant.avatars.tha.rig.canvas import Canvas, Floats, canvas, cover, heights, held_by, luma, rise, wider
 from vivant.avatars.tha.rig.lines import jaw_drop
 from vivant.avatars.tha.rig.measure import Face
 
@@ -16,6 +17,11 @@ TONGUE = np.array([0.86, 0.45, 0.46], np.float32)
 TEETH = np.array([0.99, 0.98, 0.97], np.float32)
 SHADES = ((INSIDE, 0.88), (TONGUE, 1.0))
 """Colours of mouths that the drawing does not show, and how bright their parts are in one that it shows."""
+MOVED = 0.04
+"""How far lips move, in half widths of the face, until a mouth that was drawn open is painted anew."""
+FOREIGN, AROUND = 0.08, 0.12
+"""How far a colour is from the skin's that is of the mouth, and how far around it is looked for, in half widths of the
+face."""
 SHOWN = (0.04, 0.12)
 """How far a mouth stands open at rest, up to which nothing of its inside is known, and from which on its colour is."""
 PAINTED, OWN = 0.25, 0.1
@@ -35,9 +41,8 @@ class MouthPainter:
         rest, lips = self._rest, self.face.lips.lines(pose)
         if all(np.abs(now - then).max() <= 1e-3 for now, then in zip(lips, rest, strict=True)):
             return
-        place = self._place
-        patch = place.sample(*self._mouth_source(lips))
-        picture[place.rows, place.columns] = self._with_inside(patch, lips)
+        place, source = self._place, self._mouth_source(lips)
+        picture[place.rows, place.columns] = self._with_inside(source, lips)
 
     def _mouth_source(self, lips: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
         """Where the pixels around the mouth come from: x and y (rows, columns)."""
@@ -62,15 +67,18 @@ class MouthPainter:
         near = above * rise(place.y, chin + drop, bottom)
         return place.x + near * (wide - place.x), y.astype(np.float32)
 
-    def _with_inside(self, patch: Floats, lips: tuple[Floats, Floats]) -> Floats:
-        """`patch` (rows, columns, 4) with the inside of the mouth where it is open, and the lips' lines."""
+    def _with_inside(self, source: tuple[Floats, Floats], lips: tuple[Floats, Floats]) -> Floats:
+        """The drawing at `source` (rows, columns), with the inside of an open mouth and the lips' lines."""
         place, face, (upper, lower) = self._place, self.face, lips
+        patch = place.sample(*source)
         top, bottom = heights(upper, place.x), heights(lower, place.x)
         gap = np.where((place.x >= upper[0, 0]) & (place.x <= upper[-1, 0]), bottom - top, 0)
         most = float(gap.max())
-        new = float(rise(face.lips.open, PAINTED, OWN)) * float(rise(most, 0.6, 2.0))
+        moved = max(float(np.abs(now - then).max()) for now, then in zip(lips, self._rest, strict=True)) / face.unit
+        new = float(rise(face.lips.open, PAINTED, OWN)) * float(rise(most, 0.6, 2.0)) * float(rise(moved, 0, MOVED))
         if new == 0:
             return patch
+        patch += new * (replace(place, drawing=self._mouthless).sample(*source) - patch)
         opened = cover(place.y - top) * cover(bottom - place.y) * np.clip(gap, 0, 1)
         inside = self._inside(upper, bottom, most)
         line = 0.5 + 0.012 * face.unit
@@ -97,6 +105,23 @@ class MouthPainter:
         teeth = teeth * float(rise(most / unit, 0.08, 0.16))
         result: Floats = (colour + teeth[..., None] * (TEETH * dim - colour)).astype(np.float32)
         return result
+
+    @cached_property
+    def _mouthless(self) -> Floats:
+        """The drawing (512, 512, 4) with skin where it shows an open mouth, also beyond the lips that were found."""
+        place, (upper, lower), most = self._place, self._rest, AROUND * self.face.unit
+        x = np.clip(place.x, upper[0, 0], upper[-1, 0])
+        top, bottom, aside = heights(upper, x), heights(lower, x), np.abs(place.x - x)
+        inside = (place.y > top) & (place.y < bottom) & (aside == 0)
+        seen = place.sample(place.x, place.y)[..., :3]
+        near = (place.y > top - most) & (place.y < bottom + most) & (aside < most)
+        mouth = inside | (near & (np.abs(seen - self.skin[:3]).max(axis=2) > FOREIGN))
+        mouth = wider(held_by(mouth, inside)).astype(np.uint8)
+        bare = self.drawing.copy()
+        if float(rise(self.face.lips.open, *SHOWN)) > 0:
+            around = cv2.inpaint((seen * 255).astype(np.uint8), mouth, 3, cv2.INPAINT_TELEA) / np.float32(255)
+            bare[place.rows, place.columns, :3] = np.where(mouth[..., None] > 0, around, seen)
+        return bare
 
     @cached_property
     def _rest(self) -> tuple[Floats, Floats]:
