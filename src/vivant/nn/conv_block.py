@@ -21,7 +21,7 @@ class ConvBlock(nn.Module):
         self.leak = leak
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, T) to (B, outputs, T / stride)."""
+        """(B, I, T) to (B, O, T / stride), I = `inputs` and O = `outputs`."""
         return F.leaky_relu(self.normed(x), self.leak)
 
     def normed(self, x: Tensor) -> Tensor:
@@ -51,6 +51,6 @@ class FeatureEncoder(nn.Module):
         self.leave = nn.Conv1d(hidden, outputs, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, T) to (B, outputs, T)."""
+        """(B, I, T) to (B, O, T), I = `inputs` and O = `outputs`."""
         result: Tensor = self.leave(F.gelu(self.norm(self.enter(x))))
         return result

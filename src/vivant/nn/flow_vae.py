@@ -169,7 +169,7 @@ class Coupling(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, kept: Tensor, mask: Tensor, condition: Tensor) -> Tensor:
-        """`kept` (B, Z/2, S) to the shift (B, Z/2, S)."""
+        """`kept` (B, Z/2, S), `mask` (B, 1, S), `condition` (B, C, S) to the shift (B, Z/2, S)."""
         shift: Tensor = self.leave(self.stack(self.enter(kept) * mask, mask, condition)) * mask
         return shift
 
@@ -209,11 +209,11 @@ class NormedConv(nn.Module):
         self.bias = plain.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, T) to (B, outputs, T)."""
+        """(B, I, T) to (B, O, T), I = `inputs` and O = `outputs`."""
         return F.conv1d(x, self.weight(), self.bias, padding=self.direction.shape[2] // 2)
 
     def weight(self) -> Tensor:
-        """The kernels (outputs, inputs, K)."""
+        """The kernels (O, I, K), I = `inputs` and O = `outputs`."""
         weight: Tensor = self.direction * (self.gain / self.direction.norm(dim=(1, 2), keepdim=True))
         return weight
 

@@ -39,7 +39,7 @@ def group_norm(
 def scale(x: Tensor, factor: Array, offset: Array, leak: float, out: Tensor) -> None:
     """Each channel of one picture `x`, channels together, times `factor` plus `offset` (C,) float32, then leaky ReLU.
 
-    `out` may be `x`.
+    `x` is (1, C, H, W) or (1, C, D, H, W), and so is `out`, which may be `x`.
     """
     from vivant.nn import norm_kernels
 

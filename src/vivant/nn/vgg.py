@@ -46,7 +46,8 @@ class Vgg(nn.Module):
 def fill(vgg: Vgg, tensors: Mapping[str, Tensor], counts: tuple[int, ...], fault: str) -> None:
     """Load `tensors` of a network of `counts`, named by group and number (`conv1_1`) or by place (`features.0`).
 
-    Raises WeightsError, which begins with `fault`, where one is missing or of another shape.
+    Weights are (O, I, 3, 3), biases (O,). Raises WeightsError, which begins with `fault`, where one is missing or of
+    another shape.
     """
     place, names = 0, {}
     for group, count in enumerate(counts):

@@ -110,7 +110,7 @@ class Marched(NamedTuple):
 
 
 def random_draws(count: int, settings: VolumeSettings, like: Tensor, generator: torch.Generator | None = None) -> Draws:
-    """Draws for `count` pictures, of the type and on the device of `like`."""
+    """Draws (N, R, S) for N = `count` pictures, S coarse or fine samples, of the type and on the device of `like`."""
     drawn = [
         torch.rand(count, settings.size**2, samples, generator=generator, dtype=like.dtype, device=like.device)
         for samples in (settings.coarse, settings.fine)

@@ -76,7 +76,7 @@ class Block(NamedTuple):
     half: int
 
     def times(self, weight: Tensor) -> Block:
-        """The product with `weight` (C, next C)."""
+        """The product (n, D) with `weight` (C, D), D being the next C."""
         out = self.other(weight.shape[1], weight.dtype)
         torch.mm(self.x, weight, out=out.x)
         return out

@@ -116,6 +116,6 @@ def _basel_face(path: Path) -> BaselFace:
 
 
 def split(heard: Floats) -> tuple[Tensor, Tensor]:
-    """Sound (1, 2 T, C) and pitch (1, 2 T) of `heard` (2 T, C + 1)."""
+    """Sound (1, S, C) and pitch (1, S) of `heard` (S, C + 1), S = 2 T."""
     rows = torch.from_numpy(heard)[None]
     return rows[..., :-1], rows[..., -1]

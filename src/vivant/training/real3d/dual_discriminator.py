@@ -110,7 +110,7 @@ class Block(nn.Module):
         self.clamp = clamp
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
+        """(N, I, H, W) to (N, O, H / 2, W / 2), I = `inputs` and O = `outputs`."""
         short: Tensor = self.skip(x) * ROOT_HALF
         deep: Tensor = leaky(self.second(leaky(self.first(x), self.clamp)), self.clamp, ROOT_HALF)
         return short + deep

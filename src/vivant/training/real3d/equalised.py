@@ -35,7 +35,7 @@ class EqualisedLinear(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs) to (N, outputs)."""
+        """(N, I) to (N, O), I = `inputs` and O = `outputs`."""
         return F.linear(x, self.weight * (self.rate / math.sqrt(x.shape[1])), self.bias * self.rate)
 
 
@@ -50,7 +50,7 @@ class EqualisedConv(nn.Module):
         self.pad, self.shrink = kernel // 2, shrink
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H, W), or half of H and W."""
+        """(N, I, H, W) to (N, O, H, W), or half of H and W; I = `inputs` and O = `outputs`."""
         weight = self.weight * self.gain
         if not self.shrink:
             return F.conv2d(x, weight, self.bias, padding=self.pad)

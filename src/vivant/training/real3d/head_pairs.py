@@ -112,7 +112,7 @@ def keypoints(landmarks: NDArray[np.float32], side: int) -> Tensor:
 
 
 def bent_lids(code: Array, random: np.random.Generator) -> Tensor:
-    """(1, 3, 3, s, s) a code image (s, s, 3) with its eyes open in part, half way, and nearly closed."""
+    """(1, 3, 3, S, S) a code image (S, S, 3) with its eyes open in part, half way, and nearly closed."""
     first, last = random.uniform(0, 0.5), random.uniform(0.5, 1)
     image = code_of(code)
     closed = [close_eyes(image, part, part) for part in (first, (first + last) / 2, last)]

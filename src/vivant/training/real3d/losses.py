@@ -107,7 +107,10 @@ def gradient_penalty(realness: Realness, picture: Tensor, raw: Tensor) -> Tensor
 
 
 def rough_density(density: Density, count: int, like: Tensor) -> Tensor:
-    """How much densities differ () between 1000 random points of the cube and points nearby, of `count` heads."""
+    """How much densities differ () between 1000 random points of the cube and points nearby, of `count` heads.
+
+    `density` sees both as (N, 2000, 3), N = `count`.
+    """
     points = torch.rand(count, POINTS, 3, device=like.device) - 0.5
     near = points + torch.randn_like(points) * NEAR
     both = density(torch.cat([points, near], 1))

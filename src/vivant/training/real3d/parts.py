@@ -72,7 +72,7 @@ class Parts(nn.Module):
         return found
 
     def change(self, pair: Pair, code: Tensor | None) -> Tensor:
-        """What the expression of `code` (N, 3, s, s) changes in the planes of the reference."""
+        """What the expression of `code` (N, 3, s, s) changes in the planes (N, 3, C, H, W) of the reference."""
         if self.motion_adapter is None or pair.rest is None or pair.reference.code is None or code is None:
             raise TypeError("this stage needs a motion adapter and code images")
         found: Tensor = self.motion_adapter(torch.cat([pair.rest, pair.reference.code, code], 1))
@@ -123,7 +123,7 @@ class Parts(nn.Module):
 
 
 def raw_of(picture: Tensor, size: int) -> Tensor:
-    """(N, C, size, size) of a picture: what the volume should look like."""
+    """(N, C, size, size) of a picture (N, C, H, W): what the volume should look like."""
     return nn.functional.interpolate(picture, (size, size), mode="bilinear", antialias=True)
 
 

@@ -191,6 +191,7 @@ def join(clips: Sequence[Clip]) -> Batch:
     longest = max(clip.frames for clip in clips)
 
     def padded(name: str, rows: int) -> Tensor:
+        """(B, R, ...): what the clips have under `name`, each padded to R = `rows`."""
         tensors = [getattr(clip, name) for clip in clips]
         return torch.stack([torch.cat([t, t.new_zeros(rows - len(t), *t.shape[1:])]) for t in tensors])
 

@@ -17,31 +17,31 @@ UNMATCHED = (93, 127, 132, 234, 323, 356, 361, 454)
 
 
 def masked_square(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error over the unmasked frames."""
+    """Mean squared error () over the unmasked frames of (B, T, M)."""
     return ((found - wanted) ** 2 * mask[..., None]).sum() / (mask.sum() * found.shape[-1])
 
 
 def masked_absolute(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """Mean absolute error over the unmasked frames."""
+    """Mean absolute error () over the unmasked frames of (B, T, M)."""
     return ((found - wanted).abs() * mask[..., None]).sum() / (mask.sum() * found.shape[-1])
 
 
 def continuity(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """Squared error of the change from frame to frame, and of the first frame."""
+    """Squared error () of the change of (B, T, M) from frame to frame, and of the first frame."""
     change = (found.diff(dim=1) - wanted.diff(dim=1)) ** 2 * mask[:, 1:, None]
     first = (found[:, 0] - wanted[:, 0]) ** 2
     return (change.sum() + first.sum()) / (mask.sum() * found.shape[-1])
 
 
 def roughness(found: Tensor, mask: Tensor) -> Tensor:
-    """Mean square of each frame's distance from the middle of its neighbours, zeros beyond the ends."""
+    """Mean square () of each frame's distance from the middle of its neighbours in (B, T, M), zeros beyond the ends."""
     padded = F.pad(found, (0, 0, 1, 1))
     away = found - 0.5 * (padded[:, :-2] + padded[:, 2:])
     return (away**2 * mask[..., None]).sum() / (mask.sum() * found.shape[-1])
 
 
 def size(found: Tensor, mask: Tensor) -> Tensor:
-    """Mean square."""
+    """Mean square () of the unmasked frames of (B, T, M)."""
     return masked_square(found, torch.zeros_like(found), mask)
 
 

@@ -79,7 +79,7 @@ class Student(nn.Module):
 
 
 def losses(student: Student, batch: Lesson, recipe: MouthRecipe) -> Mapping[str, Tensor]:
-    """Weighted losses of one batch, and the sum as "total"."""
+    """Weighted losses, each (), of the gestures (B, T, 7) of one batch, and the sum as "total"."""
     features, wanted, kinds = _on_device(student, batch)
     net, device = student.net, features.device
     heard = net.listen(features)
@@ -98,7 +98,7 @@ def losses(student: Student, batch: Lesson, recipe: MouthRecipe) -> Mapping[str,
 
 
 def finishing_losses(student: Student, batch: Lesson, recipe: MouthRecipe) -> Mapping[str, Tensor]:
-    """The same for the last steps: only the most likely gestures count, and missed closures count more."""
+    """The same for the last steps: only the most likely gestures (B, T, 7) count, and missed closures count more."""
     features, wanted, _ = _on_device(student, batch)
     heard = student.net.listen(features)
     noise = torch.zeros(len(wanted), wanted.shape[1] // 2, student.net.config.latent, device=features.device)

@@ -96,6 +96,7 @@ def _sync(stage: Stage, mouth: Callable[[Batch], Tensor], config: SyncExpertConf
     network = SyncExpert(config).to(stage.settings.loop.device)
 
     def loss(step: int) -> Mapping[str, Tensor]:
+        """The loss () of pairs of sound (W, 10, 1024) and mouth (W, 5, M)."""
         batch = stage.batch()
         pairs = draw_windows(batch.sound, mouth(batch), batch.mask.sum(1), stage.draw, count=stage.settings.windows)
         return {"sync": sync_loss(network(pairs.sound, pairs.mouth), pairs.in_time)}
@@ -108,6 +109,7 @@ def _landmarks(stage: Stage, pitch: int) -> list[Player]:
     joined = False
 
     def loss(step: int) -> Mapping[str, Tensor]:
+        """Weighted losses, each (), of landmarks (B, T, 204) for sound (B, 2T, 1024)."""
         nonlocal joined
         batch = stage.batch()
         heard = batch.pitch if pitch else None
@@ -129,6 +131,7 @@ def _expression(stage: Stage) -> list[Player]:
     network = AudioToExpression().to(stage.settings.loop.device)
 
     def loss(step: int) -> Mapping[str, Tensor]:
+        """Weighted losses, each (), of expressions (B, T, 64) and the points (B, T, 1404) that they move."""
         batch = stage.batch()
         drawn = network.reconstruct(batch.expression, _voice(batch), _noise(batch), mask=batch.mask)
         made = drawn.motion
@@ -152,12 +155,14 @@ def _post_net(stage: Stage) -> list[Player]:
     generic: AudioToLandmarks = stage.teachers["geneface/audio_to_landmarks"]  # type: ignore[assignment]
 
     def speak(batch: Batch) -> Tensor:
+        """The person's landmarks (B, T, 204) for the sound (B, 2T, 1024) of `batch`."""
         with torch.no_grad():
             drawn = generic(batch.sound, _noise(batch))
         adapted: Tensor = post(drawn * batch.mask[..., None])
         return adapted
 
     def adapt(step: int) -> Mapping[str, Tensor]:
+        """Weighted losses, each (), of the post-net by the landmarks (B, T, 204) that it makes."""
         batch, own = stage.batch(), person[int(stage.draw.integers(len(person)))]
         made = speak(batch)
         return {
@@ -167,6 +172,7 @@ def _post_net(stage: Stage) -> list[Player]:
         }
 
     def judge(step: int) -> Mapping[str, Tensor]:
+        """Losses, each (), of the critic of landmarks (B, T, 204), made ones and the person's, and what it says."""
         own = person[int(stage.draw.integers(len(person)))]
         with torch.no_grad():
             made = speak(stage.batch())
@@ -189,6 +195,7 @@ def _head_pose(stage: Stage) -> list[Player]:
     network = HeadPose().to(stage.settings.loop.device)
 
     def loss(step: int) -> Mapping[str, Tensor]:
+        """The loss () of the guesses (B, T - 1, 12) of all poses (B, T, 12) but the first."""
         batch = stage.batch()
         guess = network(batch.pose[:, :-1], batch.sound[:, 2::2, :SOUND_OF_POSE])
         return {"square": losses.masked_square(guess.mean, batch.pose[:, 1:], batch.mask[:, 1:])}

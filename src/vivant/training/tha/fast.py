@@ -193,7 +193,7 @@ def _halved(flow: Tensor) -> Tensor:
 
 
 def square_shares(pool: Pool, drawing: Tensor, recipe: Recipe) -> Doubles:
-    """How often each square of the picture is learnt from (N,), rows first; sums to 1."""
+    """How often each square of the picture (512, 512, 4) is learnt from (N,), rows first; sums to 1."""
     count = SIDE // recipe.side
     change = torch.zeros(count, count, dtype=torch.float64)
     for posed in pool.posed[:LOOKED_AT]:

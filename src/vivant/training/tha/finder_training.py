@@ -70,7 +70,7 @@ def train_finder(finder: Finder, folder: Path, settings: FinderSettings) -> Iter
     test = [draw_face(np.random.default_rng(HELD_OUT + seed)) for seed in range(24)]
 
     def losses(step: int) -> dict[str, Tensor]:
-        """Losses, each (), of a step."""
+        """Losses, each (), of a step's pictures (N, 4, 192, 192)."""
         random = np.random.default_rng([settings.seed, step])
         finder.train()
         return finder_losses(finder, *_batch([draw_face(random) for _ in range(settings.characters)], settings.device))

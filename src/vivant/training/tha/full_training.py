@@ -155,7 +155,7 @@ def _course(
     batches = _reader(examples, settings, crew, steps)
 
     def losses(step: int) -> dict[str, Tensor]:
-        """Losses, each (), of a step."""
+        """Losses, each (), of a step's pictures (N, 4, 512, 512)."""
         phase = stages.phase_at(settings.stage, step * settings.batch, scale)
         colours = bool(np.random.default_rng([settings.seed, step]).random() < COLOUR_SHARE)
         drawn = draw(settings.stage, networks, join(batches(step), device), phase)
@@ -177,6 +177,7 @@ def _reader(
     ahead: list[Iterator[list[tuple[dict[str, Tensor], Tensor]]]] = []
 
     def read(step: int) -> list[tuple[dict[str, Tensor], Tensor]]:
+        """The examples of a step: of each, pictures (1, 4, 512, 512) by name and the pose (45,)."""
         if not ahead:
             numbers = [list(numbers_of(later, settings.batch, crew.rank, crew.size)) for later in range(step, steps)]
             loader = torch.utils.data.DataLoader(

@@ -108,13 +108,13 @@ class Stream:
 
 
 def face_step(student: FaceStudent, stream: Stream, mask: Tensor, step: int) -> Mapping[str, Tensor]:
-    """Weighted losses, each (), of a step; `mask` as in `face_losses`."""
+    """Weighted losses, each (), of the faces (8, 4, 128, 128) of a step; `mask` as in `face_losses`."""
     poses = stream.poses(step)
     return face_losses(student(poses[:, FACE_POSE]), stream.teacher.faces(poses), mask)
 
 
 def body_step(student: BodyStudent, stream: Stream, step: int) -> Mapping[str, Tensor]:
-    """Weighted losses, each (), of a step."""
+    """Weighted losses, each (), of the pictures (8, 4, 512, 512) of a step."""
     poses = stream.poses(step)
     shown = stream.teacher.show(poses)
     images = stream.teacher.drawing.repeat(len(poses), 1, 1, 1)

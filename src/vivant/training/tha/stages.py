@@ -124,7 +124,10 @@ def draw_whole(networks: Mapping[str, nn.Module], pictures: Pictures, pose: Tens
 
 
 def losses_of(drawn: Drawn, perceptual: Perceptual | None, *, colours: bool) -> dict[str, Tensor]:
-    """Weighted losses () by name; without `perceptual` those of L1 alone. `colours`: see `Perceptual.distance`."""
+    """Weighted losses () by name of pictures (N, 4, H, W); without `perceptual` those of L1 alone.
+
+    `colours`: see `Perceptual.distance`.
+    """
     losses = {name: (made - wanted).abs().mean() for name, (made, wanted) in drawn.pairs.items()}
     if perceptual is not None:
         for name, (made, wanted) in drawn.seen.items():

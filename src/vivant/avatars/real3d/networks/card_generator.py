@@ -24,12 +24,12 @@ class CardGenerator(Generator):
         self.dtype, self.frame = dtype, compiled(super().draw)
 
     def planes(self, head: Tensor) -> Tensor:
-        """As `Generator.planes`."""
+        """As `Generator.planes`, of the `head` (N, 3, 512, 512)."""
         with self._precision(head):
             return super().planes(head).float()
 
     def moved(self, person: Person, code: Tensor) -> Tensor:
-        """As `Generator.moved`."""
+        """As `Generator.moved`, by the `code` image (N, 3, 512, 512)."""
         with self._precision(code):
             return super().moved(person, code)
 

@@ -89,7 +89,7 @@ class Generator(nn.Module):
         return result
 
     def moved(self, person: Person, code: Tensor) -> Tensor:
-        """Planes of `person` with the expression of a `code` image."""
+        """Planes (N, 3, 32, 256, 256) of `person` with the expression of a `code` image (N, 3, 512, 512)."""
         return person.planes + self.motion_adapter.forward_target(person.codes, code)
 
     def draw(

@@ -100,7 +100,7 @@ class ResidualBlock(nn.Module):
         self.skip = ConvNorm(inputs, outputs, 1, stride) if inputs != outputs or stride != 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """(N, I, H, W) to (N, O, H / stride, W / stride), I = `inputs` and O = `outputs`."""
         h = self.second(F.relu(self.first(x), inplace=True))
         return F.relu(h + (x if self.skip is None else self.skip(x)), inplace=True)
 
@@ -122,7 +122,7 @@ class ResidualEncoder(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, S, S) to (N, widths[-1], S / 8, S / 8)."""
+        """(N, I, S, S), I = `inputs`, to (N, widths[-1], S / 8, S / 8)."""
         x = F.max_pool2d(F.relu(self.enter(x), inplace=True), 3, 2, 1)
         for stage in self.stages:
             x = stage(x)
@@ -145,7 +145,7 @@ class ContextEncoder(nn.Module):
         self.leave = nn.Conv2d(context, context, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, S, S) to (N, context, S / 8, S / 8)."""
+        """(N, I, S, S), I = `inputs`, to (N, context, S / 8, S / 8)."""
         x = self.encoder(x)
         whole = self.whole(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
         parts = (self.near(x), *(conv(x) for conv in self.far), whole)
@@ -167,7 +167,7 @@ class LowTransformer(nn.Module):
         self.leave = nn.Conv2d(narrow, config.features, 3, padding=1)
 
     def forward(self, context: Tensor) -> Tensor:
-        """(N, context, S / 8, S / 8) to (N, features, S / 2, S / 2)."""
+        """(N, C, H, W), C = `context` and H = W = S / 8, to (N, features, S / 2, S / 2)."""
         x = F.pixel_shuffle(self.blocks(self.embed(context)).permute(0, 3, 1, 2), 2)
         for conv in self.enlarge:
             x = F.relu(conv(x), inplace=True)
@@ -186,7 +186,7 @@ class DetailEncoder(nn.Module):
         self.leave = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, S, S) to (N, features, S / 2, S / 2)."""
+        """(N, I, S, S), I = `inputs`, to (N, features, S / 2, S / 2)."""
         x = self.enter(x)
         for conv in self.convs:
             x = F.leaky_relu(conv(x), LEAK, inplace=True)
@@ -210,7 +210,7 @@ class PlanePredictor(nn.Module):
         self.leave = nn.Conv2d(narrow, features, 3, padding=1)
 
     def forward(self, low: Tensor, high: Tensor) -> Tensor:
-        """Two maps (N, features, H, W) to one."""
+        """Two maps (N, C, H, W), C = `features`, to one (N, C, H, W)."""
         x = torch.cat((low, high), dim=1)
         for conv in self.enter:
             x = F.leaky_relu(conv(x), LEAK, inplace=True)

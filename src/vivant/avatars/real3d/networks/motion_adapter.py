@@ -92,7 +92,7 @@ class MotionAdapter(nn.Module):
         return self.decode(still + F.conv2d(target, weight, None, conv.stride, conv.padding))
 
     def decode(self, entered: Tensor) -> Tensor:
-        """Planes of what the first layer gives (N, C, S / 4, S / 4), C = `widths[0]`."""
+        """Planes (N, 3, 32, 2 H, 2 W) of what the first layer gives (N, C, H, W), C = `widths[0]` and H = W = S / 4."""
         x = self.head(list(self.encoder(self.encoder.enter.normed(entered))))
         for conv in self.convs:
             x = F.leaky_relu(conv(x), LEAK, inplace=True)

@@ -36,7 +36,7 @@ class ConvNorm(Foldable):
         self.norm: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """(N, I, H, W) to (N, O, H / stride, W / stride), I = `inputs` and O = `outputs`."""
         result: Tensor = self.norm(self.conv(x))
         return result
 

@@ -228,7 +228,7 @@ def weight_of(conv: nn.Module) -> Tensor:
 
 
 def bias_of(conv: nn.Module) -> Tensor:
-    """The bias (O,) of a convolution, zeros where it has none."""
+    """The bias (O,) of a convolution by weights (O, I, ..., K, K), zeros where it has none."""
     weight, bias = weight_of(conv), conv.bias
     return bias.detach() if isinstance(bias, Tensor) else weight.new_zeros(len(weight))
 

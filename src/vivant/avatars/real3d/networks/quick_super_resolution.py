@@ -76,7 +76,7 @@ class QuickBlock:
         return x, rgb + self.bias + projected(x, self.colours)
 
     def coloured(self, x: Image, rgb: Tensor) -> Tensor:
-        """The new colours alone; see `bands`."""
+        """The new colours (1, 3, H', W') alone, of a feature (1, I, H, W) and colours as in a call; see `bands`."""
         if self.bands == 1:
             return self(x, rgb)[1]
         rows = picture(x).shape[2]
@@ -144,7 +144,10 @@ class QuickSuperResolution(nn.Module):
         target: Tensor,
         threshold: float = THRESHOLD,
     ) -> Joined:
-        """Frames (N, 3, 4 S, 4 S) of one picture, as `HeadTorsoSuperResolution.forward` draws them."""
+        """Frames (N, 3, 4 S, 4 S) of one picture, as `HeadTorsoSuperResolution.forward` draws them.
+
+        `features` are (N, C, S, S), `rgb` (N, 3, S, S) and `weights` (N, 1, S, S).
+        """
         # Not by a list of places, which a graphics card would have to be handed in each frame.
         ends = (torch.stack([points[:, place] for place in KEYPOINTS], 1) for points in (source, target))
         source, target = (points.expand(len(rgb), -1, -1) for points in ends)
@@ -171,7 +174,10 @@ class QuickSuperResolution(nn.Module):
         return Joined(self.high.coloured(x, doubled(rgb)), person)
 
     def occupied(self, torso: Image, occlusion: Tensor) -> Tensor:
-        """The torso's occupancy (1, 1, 2 S, 2 S)."""
+        """The torso's occupancy (1, 1, 2 S, 2 S).
+
+        `torso` is (1, C, 2 S, 2 S), `occlusion` (1, 1, H, W) with H = W = S / 2.
+        """
         occlusion = F.interpolate(occlusion, size=picture(torso).shape[2:], mode="bilinear")
         x = self.occupancy[0]([Seen(torso), Seen(self.how.image(occlusion))])
         for conv in self.occupancy[1:]:
@@ -194,12 +200,12 @@ def doubled(rgb: Tensor) -> Tensor:
 
 
 def with_ones_unseen(weight: Tensor) -> Tensor:
-    """`weight` (O, C + 1, K, K) of features and a plane, as one of features, a channel of ones, and the plane."""
+    """`weight` (O, I, K, K) of features and a plane, as (O, I + 1, K, K) with a channel of ones between them."""
     return torch.cat((weight[:, :-1], torch.zeros_like(weight[:, :1]), weight[:, -1:]), dim=1)
 
 
 def seeing_through(weight: Tensor, before: nn.Conv2d) -> Tensor:
-    """`weight` (O, C + W, K, K), where W channels come from a 1 x 1 convolution, as (O, C + V + 1, K, K).
+    """`weight` (O, C + W, K, K), where W channels come from a 1 x 1 convolution (W, V, 1, 1), as (O, C + V + 1, K, K).
 
     Now it sees the V channels that go into that convolution, and for its bias a channel of ones.
     """

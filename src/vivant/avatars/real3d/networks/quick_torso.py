@@ -90,7 +90,7 @@ class QuickMotion:
         return x
 
     def encoded(self, head: Tensor, weights: Tensor) -> Image:
-        """The code (1, outputs, H, W) of the head."""
+        """The code (1, O, H, W), O = `outputs`, of `head` and `weights` (1, 3 or 1, 4 H, 4 W)."""
         x = self.enter([Seen(self.how.image(halved(torch.cat((head, weights), dim=1))))])
         for block in self.blocks:
             x = block(x)
@@ -170,7 +170,7 @@ def heats(grid: Tensor, keypoints: Tensor) -> Tensor:
 
 
 def carried(compressed: Tensor, grid: Tensor, moves: Tensor, heat: Tensor) -> Tensor:
-    """`torso_motion.carried` without the first heat, which is 0: (1, F (1 + C) - 1, D, H, W)."""
+    """`torso_motion.carried` of (1, C, D, H, W) without the first heat, which is 0: (1, F (1 + C) - 1, D, H, W)."""
     parts = [compressed]
     for point in range(moves.shape[1]):
         warped = sampled_quickly(compressed, grid + moves[:, point, None, None, None], beyond="zeros")

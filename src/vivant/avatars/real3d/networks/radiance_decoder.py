@@ -38,7 +38,7 @@ class EqualisedLinear(nn.Module):
         return weight
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., inputs) to (..., outputs)."""
+        """(..., I) to (..., O), I = `inputs` and O = `outputs`."""
         return F.linear(x, self.effective(), self.bias)
 
 
@@ -51,6 +51,6 @@ class RadianceDecoder(nn.Module):
         self.out = EqualisedLinear(width, 1 + colours)
 
     def forward(self, features: Tensor) -> Radiance:
-        """Mean features of the planes (..., features) to colour and density."""
+        """Mean features of the planes (..., C), C = `features`, to colour (..., colours) and density (..., 1)."""
         result = self.out(F.softplus(self.hidden(features)))
         return Radiance(torch.sigmoid(result[..., 1:]) * (1 + 2 * STRETCH) - STRETCH, result[..., :1])

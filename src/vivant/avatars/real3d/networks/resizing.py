@@ -34,7 +34,7 @@ class EnlargingConv(Foldable):
         self.register_buffer("taps", None, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, 2 H, 2 W)."""
+        """(N, I, H, W) to (N, O, 2 H, 2 W), I = `inputs` and O = `outputs`."""
         if self.taps is not None and quick(x) and min(x.shape[2:]) > 1:
             return self.folded(x, self.taps)
         result: Tensor = self.conv(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True))
@@ -45,7 +45,10 @@ class EnlargingConv(Foldable):
         self.taps = self.conv.weight.permute(1, 3, 2, 0).flatten(1).contiguous()
 
     def folded(self, x: Tensor, taps: Tensor) -> Tensor:
-        """`forward`'s (N, O, 2 H, 2 W): first the taps at the smaller size, then their sum where they meet."""
+        """`forward`'s (N, O, 2 H, 2 W): first the taps at the smaller size, then their sum where they meet.
+
+        `x` is (N, I, H, W), `taps` are (I, 9 O).
+        """
         count, _, height, width = x.shape
         outputs = self.conv.out_channels
         result = x.new_empty(count, 2 * height, 2 * width, outputs)

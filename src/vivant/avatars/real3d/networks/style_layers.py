@@ -60,12 +60,15 @@ class StyleConv(nn.Module):
         return F.leaky_relu(x, SLOPE) * GAIN
 
     def demodulation(self, style: Tensor) -> Tensor:
-        """(N, outputs): what brings the filters, steered by `style` (N, inputs), back to length 1."""
+        """(N, O): what brings the O = `outputs` filters, steered by `style` (N, I), I = `inputs`, back to length 1."""
         squares = F.linear(style.square(), self.weight.square().sum((2, 3)))
         return (squares + SMALLEST).rsqrt()
 
     def folded_kernel(self) -> tuple[Tensor, Tensor]:
-        """Weight (outputs, inputs, 3, 3) and bias (outputs,) for a latent of ones, activation gain included."""
+        """Weight (O, I, 3, 3) and bias (O,) for a latent of ones, activation gain included.
+
+        I = `inputs` and O = `outputs`.
+        """
         style = self.style()
         weight = self.weight * style[0, :, None, None] * self.demodulation(style)[0, :, None, None, None]
         return weight * GAIN, self.bias * GAIN
@@ -86,7 +89,7 @@ class ToRGB(nn.Module):
         return F.conv2d(x * style[:, :, None, None], self.weight, self.bias)
 
     def folded_kernel(self) -> tuple[Tensor, Tensor]:
-        """Weight (3, inputs, 1, 1) and bias (3,) for a latent of ones."""
+        """Weight (3, I, 1, 1), I = `inputs`, and bias (3,) for a latent of ones."""
         style = self.style() / math.sqrt(self.weight.shape[1])
         return self.weight * style[0, :, None, None], self.bias
 

@@ -141,7 +141,10 @@ class HeadTorsoSuperResolution(nn.Module):
         return Joined(self.high(x, rgb)[1], person)
 
     def torso(self, still: Still, source: Tensor, target: Tensor, head: Tensor, weights: Tensor) -> Torso:
-        """The torso under the `head` (N, 3, 2 S, 2 S) that holds `weights` (N, 1, 2 S, 2 S)."""
+        """The torso under the `head` (N, 3, 2 S, 2 S) that holds `weights` (N, 1, 2 S, 2 S).
+
+        `source` and `target` are (N, 68, 3).
+        """
         motion = self.motion(still.torso, source[:, KEYPOINTS], target[:, KEYPOINTS], head, weights)
         motion = Motion(*(damped(part, DAMPING) for part in motion))
         features, rgb = self.generator(still.torso[:, : self.channels], motion.places)
@@ -151,7 +154,10 @@ class HeadTorsoSuperResolution(nn.Module):
 
 
 def seen_still(appearance: nn.Module, see_background: nn.Module, pictures: tuple[Tensor, Tensor, Tensor]) -> Still:
-    """`HeadTorsoSuperResolution.still` of the pictures of torso, background and classes by the two networks of it."""
+    """`HeadTorsoSuperResolution.still` of the pictures of torso, background and classes by the two networks of it.
+
+    The first two are (N, 3, H, W), classes (N, 6, H, W).
+    """
     torso, background, classes = pictures
     side = torso.shape[2] // 2
     picture, behind = resized(torso, side), resized(background, side)

@@ -68,7 +68,7 @@ class ConvNorm(nn.Module):
         self.leak = leak
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, ...) to (N, outputs, ...)."""
+        """(N, I, ...) to (N, O, ...), I = `inputs` and O = `outputs`."""
         return F.leaky_relu(self.norm(self.conv(x)), self.leak)
 
 

@@ -94,7 +94,7 @@ class TorsoMotion(nn.Module):
         return Motion(places, self.former(folded).sigmoid(), self.occlusion(folded).sigmoid())
 
     def decoded(self, x: Tensor) -> Tensor:
-        """Down and up again: (N, carried, D, H, W) to (N, outputs, D, H, W)."""
+        """Down and up again: (N, C, D, H, W) to (N, O, D, H, W), C = `carried` and O = `outputs`."""
         for block in self.down:
             x = F.avg_pool3d(block(x), POOL)
         for block in self.up:
@@ -102,7 +102,7 @@ class TorsoMotion(nn.Module):
         return x
 
     def encoded(self, head: Tensor, weights: Tensor) -> Tensor:
-        """The head (N, 3, 4 H, 4 W) and its `weights` to (N, outputs, 1, H, W)."""
+        """The head (N, 3, 4 H, 4 W) and its `weights` (N, 1, 4 H, 4 W) to (N, O, 1, H, W), O = `outputs`."""
         side = head.shape[2]
         seen = F.interpolate(torch.cat((head, weights), dim=1), size=(side // 2, side // 2), mode="bilinear")
         return F.interpolate(self.see_head(seen), size=(side // 4, side // 4), mode="bilinear")[:, :, None]

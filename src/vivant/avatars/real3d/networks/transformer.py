@@ -41,7 +41,7 @@ class PatchEmbedding(nn.Module):
         self.norm = nn.LayerNorm(width, EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W), channels first, to (N, H / stride, W / stride, width)."""
+        """(N, I, H, W), I = `inputs`, channels first, to (N, H / stride, W / stride, width)."""
         return self.normed(self.conv(x))
 
     def normed(self, mixed: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class Attention(nn.Module):
         return found[0] if len(found) == 1 else torch.cat(found, 1)
 
     def reduced(self, x: Tensor) -> Tensor:
-        """The smaller map (N, H / reduction, W / reduction, C)."""
+        """The smaller map (N, H / reduction, W / reduction, C) of `x` (N, H, W, C)."""
         if self.reduce is None or self.reduce_norm is None:
             return x
         smaller: Tensor = self.reduce_norm(self.reduce(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
@@ -137,7 +137,7 @@ class FeedForward(nn.Module):
         return result
 
     def narrowed(self, wide: Tensor, part: slice, bias: Tensor | None) -> Tensor:
-        """What a `part` of the channels within, `wide` (N, H, W, part), gives to the result."""
+        """What a `part` of the channels within, `wide` (N, H, W, part), gives to the result (N, H, W, C)."""
         spread = self.spread
         assert spread.bias is not None
         picture = wide.permute(0, 3, 1, 2)

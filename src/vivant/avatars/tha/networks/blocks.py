@@ -60,7 +60,7 @@ class ConvBlock(Foldable):
         self.norm = InstanceNorm(outputs, leak)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H, W), half of it if `down`."""
+        """(N, I, H, W) to (N, O, H, W), half of H and W if `down`; I = `inputs` and O = `outputs`."""
         result: Tensor = self.norm(self.mix(x))
         return result
 
@@ -86,7 +86,7 @@ class DeconvBlock(Foldable):
         self.norm = InstanceNorm(outputs, 0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, 2 H, 2 W)."""
+        """(N, I, H, W) to (N, O, 2 H, 2 W), I = `inputs` and O = `outputs`."""
         if self.depthwise is None:
             mixed = F.conv_transpose2d(x, self.conv.weight, stride=2, padding=1)
         else:
@@ -141,7 +141,7 @@ class UpBlock(Foldable):
         self.doubling = Doubling()
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
-        """`x` (N, inputs, H, W) and `skip` (N, skip, 2 H, 2 W) to (N, outputs, 2 H, 2 W)."""
+        """`x` (N, I, H, W), I = `inputs`, and `skip` (N, skip, 2 H, 2 W) to (N, O, 2 H, 2 W), O = `outputs`."""
         if self.block.depthwise is None:
             mixed = self.doubling(x, self.block.conv.weight[:, : self.inputs])
         else:
@@ -218,7 +218,7 @@ class Body(nn.Module):
         self.deepest = widths[-1]
 
     def encode(self, picture: Tensor) -> Tensor:
-        """What comes from the picture (N, inputs, S, S) alone: (N, 512, S / 8, S / 8), for `decode`."""
+        """What comes from the picture (N, I, S, S), I = `inputs`, alone: (N, 512, S / 8, S / 8), for `decode`."""
         x = self.enter(picture)
         for block in self.down:
             x = block(x)
@@ -259,7 +259,7 @@ class TurningBody(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The feature (N, start, S, S) of `x` (N, inputs, S, S)."""
+        """The feature (N, C, S, S), C = `start`, of `x` (N, I, S, S), I = `inputs`."""
         x = self.enter(x)
         passed: list[Tensor | None] = []
         for block in self.down:

@@ -29,7 +29,7 @@ class SineLayer(nn.Module):
         nn.init.uniform_(self.linear.weight, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H, W) in -1..1."""
+        """(N, I, H, W) to (N, O, H, W) in -1..1, I = `inputs` and O = `outputs`."""
         return torch.sin(OMEGA * self.linear(x))
 
 

@@ -78,7 +78,7 @@ class Finder(nn.Module):
         return locate(torch.cat((SHARPER * maps[:, :-1], maps[:, -1:]), dim=1))
 
     def draw(self, picture: Tensor) -> Tensor:
-        """Unscaled maps (N, P + 1, 96, 96); the last is of what is before the face."""
+        """Unscaled maps (N, P + 1, 96, 96) of `picture` (N, 4, 192, 192); the last is of what is before the face."""
         x = F.relu(self.stem(F.pixel_unshuffle(2 * picture - 1, 2)))
         skips = []
         for down, same in zip(self.down, self.same, strict=True):
@@ -92,7 +92,7 @@ class Finder(nn.Module):
 
 
 def locate(maps: Tensor) -> Found:
-    """Mean place and spread of each of the unscaled `maps` (N, P + 1, S, S), in pixels of the picture."""
+    """Mean place (N, P, 2) and spread (N, P) of the unscaled `maps` (N, P + 1, S, S), in pixels of the picture."""
     before, maps = torch.sigmoid(maps[:, -1]), maps[:, :-1]
     count, points, size, _ = maps.shape
     shares = maps.flatten(2).softmax(2).view(count, points, size, size)
@@ -120,7 +120,7 @@ class Conv(nn.Module):
         self.norm = nn.GroupNorm(8, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """(N, I, H, W) to (N, O, H / stride, W / stride), I = `inputs` and O = `outputs`."""
         return F.relu(self.norm(self.conv(x)))
 
 

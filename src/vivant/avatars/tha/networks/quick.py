@@ -141,7 +141,7 @@ class QuickBody(nn.Module):
         ]
 
     def encode(self, picture: Tensor) -> Tensor:
-        """What comes from the picture (N, inputs, S, S) alone: (N, 512, S / 8, S / 8), for `decode`."""
+        """What comes from the picture (N, I, S, S), I = `inputs`, alone: (N, 512, S / 8, S / 8), for `decode`."""
         return one_by_one(self.rooms, self._encode, picture)
 
     def decode(self, encoded: Tensor, pose: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ class QuickTurningBody(nn.Module):
         self.up = [QuickUp(block) for block in each(body.up)]
 
     def forward(self, picture: Tensor) -> Tensor:
-        """The feature (N, start, S, S) of `picture` (N, inputs, S, S)."""
+        """The feature (N, C, S, S), C = `start`, of `picture` (N, I, S, S), I = `inputs`."""
         return one_by_one(self.rooms, self._draw, picture)
 
     def _draw(self, picture: Tensor) -> Tensor:
@@ -293,7 +293,7 @@ class QuickBlock:
         return self.conv(pieces, self.skip.later(cut(features, margin=self.skip.margin)))
 
     def resized_rows(self, picture: Tensor, first: int, last: int) -> Tensor:
-        """The rows `first` to before `last`, (1, C, last - first, W), of the resized `picture`."""
+        """Rows `first` to before `last`, (1, C, last - first, W), of `picture` (1, C, h, w) resized to (1, C, H, W)."""
         if self.resample == "shrink":
             first, last = 2 * first, 2 * last
         elif self.resample == "enlarge":
@@ -348,7 +348,7 @@ def instance_normed(feature: Feature, norm: InstanceNorm) -> Pending:
 
 
 def group_normed(features: Sequence[Feature], gain: Tensor, shift: Tensor) -> Change:
-    """The U-Net's norm of the channels of all `features`, of `gain` and `shift` (C,), then SiLU."""
+    """The U-Net's norm of the channels of all `features`, of `gain` and `shift` (C,) or (1, C), then SiLU."""
     return normed(features, GROUPS, numbers(gain), numbers(shift), EPSILON, None)
 
 

@@ -159,7 +159,7 @@ class Block(Foldable):
         self.doubling = Doubling()
 
     def forward(self, x: Tensor, given: Embedding) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H, W), half or twice that with `resample`."""
+        """(N, I, H, W) to (N, O, H, W), half or twice H and W with `resample`; I = `inputs` and O = `outputs`."""
         h = F.silu(normed(self.norm_in, x), inplace=True)
         if self.resample == "enlarge":
             h = self.doubling(h, self.conv_in.weight, self.conv_in.bias)
@@ -171,7 +171,7 @@ class Block(Foldable):
         return result
 
     def resized(self, x: Tensor) -> Tensor:
-        """Half the size by the mean of 2 x 2 pixels, or each pixel to 2 x 2."""
+        """`x` (N, C, H, W) at half the size by the mean of 2 x 2 pixels, or each pixel to 2 x 2; else as it is."""
         if self.resample == "shrink":
             return F.avg_pool2d(x, 2)
         return F.interpolate(x, scale_factor=2, mode="nearest") if self.resample == "enlarge" else x

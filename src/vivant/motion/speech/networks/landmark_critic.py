@@ -35,7 +35,10 @@ class LandmarkCritic(nn.Module):
         )
 
     def forward(self, landmarks: Tensor) -> Tensor:
-        """Frames whose numbers add up to exactly 0 are padding and left out."""
+        """Results (N, 1) of `landmarks` (..., 204).
+
+        Frames whose numbers add up to exactly 0 are padding and left out.
+        """
         frames = landmarks.flatten(0, -2)
         score: Tensor = self.layers(frames[frames.sum(-1) != 0])
         return score

@@ -39,7 +39,7 @@ class SyncExpert(nn.Module):
         self.mouth = tower(config.mouth, 96, stride=1, widen=config.widen)
 
     def forward(self, sound: Tensor, mouth: Tensor) -> Tensor:
-        """Cosine (B,) of each pair, 0..1; 1 is in time."""
+        """Cosine (B,) of each pair of `sound` (B, 10, 1024) and `mouth` (B, 5, M), 0..1; 1 is in time."""
         return (self.embed_sound(sound) * self.embed_mouth(mouth)).sum(1)
 
     def embed_sound(self, sound: Tensor) -> Tensor:
