@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vivant.avatars.real3d.compact import CompactHead, Prepared, open_compact
-from vivant.avatars.real3d.head_turning import pixels_of
+from vivant.avatars.real3d.head_turning import Turn, pixels_of
 from vivant.avatars.real3d.networks.view_planes import Field, Planes
 from vivant.avatars.real3d.solid_head import seen_share, solid_head, within_reach
 from vivant.avatars.real3d.view_space import HALF, MIDDLE, camera_from_view
@@ -156,12 +156,23 @@ def test_the_trunk_leans_after_the_head_and_stands_at_the_edge(head: CompactHead
     mesh, rest = prepared.scene.mesh, prepared.scene.source.pose
     rows = pixels_of(rest, mesh.places)[:, 1]
     chin = 118 - SCALE * load_face_model().neutral[152, 1]
-    assert mesh.leans[rows < chin - 60].min() > 0.99, "the head itself goes all the way"
+    assert mesh.follows[rows < chin - 60].min() > 0.99, "the head itself goes all the way"
     neck = mesh.leans[(rows > chin + 55) & (rows < chin + 60)]
-    assert 0.1 < neck.min() <= neck.max() < 0.6
+    assert 0.1 < neck.min() <= neck.max() < 0.95
     aside = FaceState(translation=np.array([0.3, 0.1, 0], np.float32))
     moved, still = (head.draw(prepared, state).astype(int) for state in (aside, FaceState()))
     assert np.abs(moved[-2:] - still[-2:]).mean() < 2
+
+
+def test_no_neck_reaches_farther_than_a_neck_does(prepared: Prepared) -> None:
+    """Where a head goes a hand's breadth aside its trunk goes along, whatever small moves do."""
+    source = prepared.scene.source
+    small, large = (
+        Turn.of(source, FaceState(translation=np.array([way / 10, 0, 0], np.float32))) for way in (1.0, 20.0)
+    )
+    assert np.linalg.norm(small.shift) < 4 < 8 < np.linalg.norm(large.shift)
+    assert small.lean == pytest.approx(0.6)
+    assert large.lean == pytest.approx(1.0)
 
 
 def test_hair_goes_on_behind_the_outline(head: CompactHead, prepared: Prepared) -> None:

@@ -18,6 +18,8 @@ from vivant.avatars.relief.teeth import LOWER, UPPER, Palette, build_arch, build
 from vivant.face.landmarks import LIP_PAIRS, LIPS_INNER, LIPS_OUTER
 from vivant.face.model import displacement_from_curves, load_face_model
 from vivant.face.pose import rotation_from_angles
+from vivant.media.video import open_video
+from vivant.portrait.open import open_portrait
 
 FRONTAL = Light(np.array([0.0, 0.45, 0.89], np.float32), 0.7, 0.35, np.ones(3, np.float32))
 PALETTE = Palette(*(np.full(3, value, np.float32) for value in (220, 140, 130, 20)))
@@ -156,6 +158,19 @@ def test_a_grey_picture_stays_grey(portrait_of):
 def test_own_teeth_are_found_where_the_picture_shows_them(subject_of):
     assert subject_of("astronaut").mouth.own is not None
     assert all(subject_of(name).mouth.own is None for name in ("cartoon", "lisa", "pearl"))
+
+
+def test_own_teeth_of_a_turned_head_are_whole(samples):
+    """The far side of the sheet that carries them lies behind its near side: it does not say how high they hang."""
+    with open_video(samples / "videos" / "v06_landscape_turned_head.mp4") as video:
+        portrait = open_portrait(next(iter(video)).pixels)
+    own = Subject(portrait).mouth.own
+    assert own is not None
+    alpha = own.levels[0][..., 3]
+    columns = np.nonzero(alpha > 0.5)[1]
+    middle = slice(int(np.percentile(columns, 10)), int(np.percentile(columns, 90)))
+    held = (alpha > 0.5)[:, middle].sum(0)
+    assert held.min() > 0.5 * np.median(held)
 
 
 def test_own_teeth_stay_while_the_jaw_goes_down(subject_of):

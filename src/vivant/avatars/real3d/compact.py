@@ -51,8 +51,6 @@ JAW = 172, 397
 """Landmarks, with the chin, through which the plane goes that divides head and neck."""
 NECK = (0.5, 6.5)
 """Centimetres below that plane between which the head's motion fades out."""
-LEAN = 0.6
-"""Share of the head's way through the picture that the neck goes with it; the likeliest of real clips."""
 SHEET_STEP = 8
 """Pixels between the points of the sheet."""
 METRE = np.float32(100)
@@ -118,7 +116,7 @@ class CompactHead:
         follows = _follows(in_head, source.shape)
         pixels = np.zeros((len(head.points), 4), np.float32)
         shows = np.concatenate([pixels, head.trust, head.colour], 1)
-        leans = _leans(head.points, follows, source, rows)
+        leans = _leans(head.points, source, rows)
         mesh = Points(head.points, follows, leans, aim, *_near_face(in_head, source.shape), head.triangles, shows)
         sheet, share = _sheet(mesh, source, cut.alpha)
         background = completed_background(layers, cut.alpha)
@@ -183,15 +181,15 @@ def _follows(head: Floats, shape: Floats) -> Floats:
     return np.asarray(1 - part * part * (3 - 2 * part), np.float32)
 
 
-def _leans(points: Floats, follows: Floats, source: retarget.Source, rows: int) -> Floats:
-    """How far `points` (V, 3) in camera centimetres, (V,) of which each `follows` the head's turns, go where it goes.
+def _leans(points: Floats, source: retarget.Source, rows: int) -> Floats:
+    """How far `points` (V, 3) in camera centimetres go where the head goes if the trunk leans all the way: (V,).
 
-    The trunk in a picture of so many `rows` leans after the head: most below the chin, not at all at the lower edge.
+    In a picture of so many `rows` that is most below the chin, and not at all at the lower edge.
     """
     chin = float(pixels_of(source.pose, source.shape[CHIN] @ source.pose.rotation.T)[1])
     up = (rows - pixels_of(source.pose, points)[:, 1]) / max(rows - chin, NECK[1] * source.pose.scale)
     part = np.clip(up, 0, 1)
-    return np.asarray(np.maximum(follows, LEAN * part * part * (3 - 2 * part)), np.float32)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)
 
 
 def _near_face(head: Floats, shape: Floats) -> tuple[Ints, Floats]:
@@ -227,7 +225,7 @@ def _sheet(mesh: Points, source: retarget.Source, alpha: Floats) -> tuple[Points
     shows = np.zeros((len(points), 4), np.float32)
     follows = np.ascontiguousarray(follow)
     straight = np.zeros((len(points), 2), np.float32)
-    leans = _leans(points, follows, source, rows)
+    leans = _leans(points, source, rows)
     return Points(points, follows, leans, straight, *still, lattice, shows, closed=False), share
 
 

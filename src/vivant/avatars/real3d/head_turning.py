@@ -32,6 +32,9 @@ SOFT = 0.8
 """Of the outlines of the mesh, in pixels."""
 LEAVES = 0.6
 """Centimetres that an outline moves until it is a new one."""
+LEAN, NECK_REACH = 0.6, (4.0, 8.0)
+"""Share of a head's way through the picture that its neck goes along, the likeliest of real clips; and the centimetres
+of that way from which on the trunk leans more, and all the way: no neck is so long."""
 CHIN = 152
 """Landmark."""
 JUMP = 1.0 / DISTANCE
@@ -59,6 +62,12 @@ class Turn(NamedTuple):
         angle = float(np.degrees(np.arccos(np.clip(self.turn[2, 2], -1, 1))))
         hidden, oblique = (np.float32(min(angle / most, 1.0) ** 2) for most in COMES_INTO_VIEW)
         return hidden, oblique
+
+    @property
+    def lean(self) -> np.float32:
+        """0..1: how far the trunk leans after the head; all the way where no neck would reach."""
+        far = np.clip((np.linalg.norm(self.shift[:2]) - NECK_REACH[0]) / (NECK_REACH[1] - NECK_REACH[0]), 0, 1)
+        return np.float32(LEAN + (1 - LEAN) * far * far * (3 - 2 * far))
 
     def apart(self, move: Floats) -> float:
         """0..1: how far the outlines of the head, and of a chin that `move` (478, 3) lowers, have left their places.
@@ -88,7 +97,7 @@ class Points:
     follows: Floats
     """(V,) 0..1: share of the head's turn that each takes."""
     leans: Floats
-    """(V,) 0..1: share of its shift."""
+    """(V,) 0..1: how far each goes where the head goes, if the trunk leans all the way after it; see `Turn.lean`."""
     aim: Floats
     """(V, 2) pixels beside the line of sight, from where a point has its colour as soon as it is seen from the side."""
     near: Ints
@@ -110,8 +119,8 @@ class Points:
         from vivant.avatars.real3d import compact_kernels as kernels
 
         posed, shows = np.empty_like(self.places), self.shows.copy()
-        aim = self.aim * turn.aside[1]
-        kernels.place(self.places, self.follows, self.leans, aim, self.near, self.weights, move, *turn, shows, posed)
+        aim, leans = self.aim * turn.aside[1], np.maximum(self.follows, turn.lean * self.leans)
+        kernels.place(self.places, self.follows, leans, aim, self.near, self.weights, move, *turn, shows, posed)
         values = np.zeros((rows, columns, shows.shape[1]), np.float32)
         depth = np.full((rows, columns), FAR, np.float32)
 

@@ -77,6 +77,8 @@ SEAM = 0.14
 """Height of the dark line between closed lips, centimetres."""
 SLIT = 0.4
 """Between lips that are closer together than this, teeth lie in the shade."""
+LEAST_GAP = 0.5
+"""Centimetres between the lips of a picture from which on its own teeth are looked for: less shows but glints."""
 FINE_BELOW = 60
 """Pixels per centimetre from which one sample a pixel is enough."""
 SHADOW_PIXELS = 20
@@ -446,13 +448,14 @@ def _find_own_teeth(portrait: Portrait, source: Source, front: Floats, scale: fl
     ring = portrait.landmarks[INNER, :2]
     box = _box(ring, portrait.picture.shape, 3)
     lip_line = float(source.shape[13, 1])
-    if box is None or _gap(source.shape) < 0.3:
+    if box is None or _gap(source.shape) < LEAST_GAP:
         return None, 0.0
     x, y, columns, rows = box
     part = portrait.picture[y : y + rows, x : x + columns, :3].astype(np.float32)
     points, triangles = _sheet(front, scale)
     placed = source.pose.picture_from_head(points) - np.array([x, y, 0.0], np.float32)
-    height = rasterise(placed, triangles, points[:, 1:2], rows, columns).values[..., 0]
+    nearer = placed * np.array([1.0, 1.0, -1.0], np.float32)  # of a turned head the sheet's far side is behind
+    height = rasterise(nearer, triangles, points[:, 1:2], rows, columns).values[..., 0]
     opening = _opening(ring - (x, y), rows, columns)
     alpha = _tooth_mask(part, opening, _lip_colour(portrait)) * np.clip((height - lip_line + 1.25) / 0.15, 0, 1)
     seen = alpha[(opening > 0.5) & (height > lip_line - 0.9)]
