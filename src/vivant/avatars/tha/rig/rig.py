@@ -16,6 +16,7 @@ from vivant.avatars.tha.pose import ROTATION
 from vivant.avatars.tha.rig.brow import BrowPainter
 from vivant.avatars.tha.rig.canvas import Floats
 from vivant.avatars.tha.rig.eye import EyePainter
+from vivant.avatars.tha.rig.eye_look import EyeLook
 from vivant.avatars.tha.rig.measure import Face
 from vivant.avatars.tha.rig.mouth import MouthPainter
 from vivant.avatars.tha.rig.turn import Place, Turn, depth, held
@@ -92,7 +93,7 @@ class Rig:
         """(512, 512, 1) what stays before the face, but for the lashes upon it."""
         before = self.before.copy()
         for eye in self._eyes:
-            eye.uncover(before)
+            eye.look.uncover(before)
         return before
 
     @cached_property
@@ -110,7 +111,7 @@ class Rig:
     @cached_property
     def _eyes(self) -> list[EyePainter]:
         return [
-            EyePainter(self.drawing, eye, side, self.face.unit, self._mouth.skin[:3], self.before)
+            EyePainter(EyeLook(self.drawing, eye, self.face.unit, self._mouth.skin[:3], self.before), side)
             for side, eye in self.face.eyes.items()
         ]
 
