@@ -24,7 +24,7 @@ INPUTS = 10
 COLOUR, MASK, MESH = slice(0, 3), slice(3, 4), slice(8, 10)
 MESH_STEEP, FACE_DEPTH = 4.0, 0.6
 """How steeply density falls before the face mesh, and how far behind it the face is solid; 1 are 3.75 cm."""
-OCTAVES = 3
+OCTAVES = 6
 """Of the waves that tell the decoder where in the head a point is."""
 
 
@@ -39,7 +39,7 @@ class ViewPlanesConfig:
     features: int = 32
     deep: int = 32
     """Steps along w of the pooled planes."""
-    hidden: int = 96
+    hidden: int = 128
     """Width of the decoder."""
 
 
