@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields, is_dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from small_heads import small_sizes, write_heads, write_view_heads
 
-from vivant.avatars.real3d.compact import open_compact
+from vivant.avatars.real3d.compact import PACKAGED, open_compact
 from vivant.avatars.relief.relief import Relief
 from vivant.cli import main
+from vivant.weights.store import read_safetensors
 
 
 def toml(value: Any, table: str) -> list[str]:
@@ -61,6 +65,30 @@ def test_the_packaged_network_is_trained_and_draws(tmp_path: Path, capsys: pytes
     open_compact(Relief(), output)
     assert main(told) == 0
     assert "at its end already" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_packaged_network_learns_on(tmp_path: Path) -> None:
+    heads, output = tmp_path / "heads", tmp_path / "head.safetensors"
+    heads.mkdir()
+    told = [
+        "train",
+        "real3d/compact",
+        str(write_view_heads(heads)),
+        "-o",
+        str(output),
+        "--steps",
+        "1",
+        "--threads",
+        "1",
+    ]
+    shutil.copy(Path(str(files("vivant.avatars.real3d") / PACKAGED)), output)
+    before, _ = read_safetensors(output)
+    assert main(told) == 0
+    after, notes = read_safetensors(output)
+    assert notes["steps"].endswith(" + 1")
+    assert any(not torch.equal(after[name], before[name]) for name in before)
+    assert all(torch.allclose(after[name].float(), before[name].float(), atol=2e-3) for name in before)
 
 
 @pytest.mark.parametrize(

@@ -44,19 +44,23 @@ def _prepare(options: TrainOptions, folder: Path) -> int:
 
 
 def _train(options: TrainOptions, folder: Path, output: Path) -> int:
-    from vivant.training.real3d.compact import CompactRecipe, ViewHead, save_head, train_compact
+    from vivant.training.real3d.compact import CompactRecipe, ViewHead, open_head, save_head, train_compact
 
     work = output.with_suffix(".training")
     work.mkdir(parents=True, exist_ok=True)
     recipe = CompactRecipe(options.steps or CompactRecipe.steps, seed=options.seed, device=options.device)
-    head, standing = ViewHead(), None
+    begun = any(work.iterdir())
+    # What is there learns on.
+    head, before = open_head(output) if output.exists() and not begun else (ViewHead(), "")
+    standing = None
     with shown_progress("train", as_json=options.json) as progress:
         for standing in train_compact(head, folder, work, recipe):
             progress(standing.step, standing.steps)
     if standing is None:
         print("vivant: this training was at its end already", file=sys.stderr)
         return 0
-    told = {"seed": str(options.seed), "steps": str(standing.steps), "held_out_db": f"{standing.decibels:.2f}"}
+    steps = f"{before} + {standing.steps}" if before else str(standing.steps)
+    told = {"seed": str(options.seed), "steps": steps, "held_out_db": f"{standing.decibels:.2f}"}
     save_head(head, output, {"trained": "on heads rendered from ICT-FaceKit (MIT)", **told})
     shown = f"{output}  {standing.steps} steps, held out {standing.decibels:.2f} dB"
     print(json.dumps({"event": "result", **asdict(standing)}) if options.json else shown)

@@ -25,6 +25,8 @@ from vivant.avatars.real3d.networks.view_planes import Field, ViewDecoder, ViewP
 from vivant.errors import SettingsError
 from vivant.training.real3d.compact_shards import STEPS, Example, open_examples
 from vivant.training.tha.courses import Course, Standing, attend
+from vivant.weights.keys import load
+from vivant.weights.store import read_safetensors
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -139,6 +141,16 @@ def save_head(head: ViewHead, path: Path, told: dict[str, str]) -> None:
     """Write the weights as half floats, for `vivant.avatars.real3d.compact.open_compact`; `told` goes beside them."""
     tensors = {name: tensor.detach().cpu().half().contiguous() for name, tensor in head.state_dict().items()}
     save_file(tensors, path, {"network": "view_head", "licence": "Apache-2.0", **told})
+
+
+def open_head(path: Path) -> tuple[ViewHead, str]:
+    """The networks that `save_head` wrote, which learn on, and how many steps they are told to have learnt.
+
+    Raises WeightsError where the file is damaged or holds other networks.
+    """
+    head, (tensors, told) = ViewHead(), read_safetensors(path)
+    load(head, {name: tensor.float() for name, tensor in tensors.items()}, str(path))
+    return head, told.get("steps", "some")
 
 
 def _decoded(head: ViewHead, lesson: Lesson) -> Field:
