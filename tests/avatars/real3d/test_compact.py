@@ -164,6 +164,18 @@ def test_the_trunk_leans_after_the_head_and_stands_at_the_edge(head: CompactHead
     assert np.abs(moved[-2:] - still[-2:]).mean() < 2
 
 
+def test_a_trunk_goes_down_whole(prepared: Prepared) -> None:
+    """Kept at the lower edge it would be pressed together, or fold."""
+    scene, no_move = prepared.scene, np.zeros((478, 3), np.float32)
+    down = Turn.of(scene.source, FaceState(translation=np.array([0, -0.8, 0], np.float32)))
+    assert down.down == pytest.approx(1)
+    assert Turn.of(scene.source, FaceState(translation=np.array([0.4, 0.3, 0], np.float32))).down == 0
+    mesh = replace(scene.mesh, shows=np.ascontiguousarray(scene.mesh.places[:, 1:2]).repeat(10, 1))
+    heights = mesh.drawn(down, no_move, SIDE, SIDE)[0][SIDE - 30 :, SIDE // 2, 9]
+    assert (np.diff(heights) < 0).all(), "what was above stays above"
+    assert heights[-1] > scene.mesh.places[:, 1].min() + 3, "the lowest part has left the picture"
+
+
 def test_no_neck_reaches_farther_than_a_neck_does(prepared: Prepared) -> None:
     """Where a head goes a hand's breadth aside its trunk goes along, whatever small moves do."""
     source = prepared.scene.source

@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 
-LIMITS = retarget.HeadLimits(yaw=float(np.deg2rad(70.0)), pitch=float(np.deg2rad(40.0)))
+LIMITS = retarget.HeadLimits(yaw=float(np.deg2rad(70.0)), pitch=float(np.deg2rad(40.0)), shift=1.4)
 """Farther than a flat picture can turn: there is a side of the head to be seen."""
 COMES_INTO_VIEW = (10.0, 25.0)
 """Degrees of a turn by which hidden places, and places that the picture shows obliquely, are no longer its pixels."""
@@ -68,6 +68,11 @@ class Turn(NamedTuple):
         """0..1: how far the trunk leans after the head; all the way where no neck would reach."""
         far = np.clip((np.linalg.norm(self.shift[:2]) - NECK_REACH[0]) / (NECK_REACH[1] - NECK_REACH[0]), 0, 1)
         return np.float32(LEAN + (1 - LEAN) * far * far * (3 - 2 * far))
+
+    @property
+    def down(self) -> np.float32:
+        """0..1: how much of the head's way through the picture goes down: then the trunk's lower edge may go along."""
+        return np.float32(max(-self.shift[1], 0) / max(float(np.linalg.norm(self.shift[:2])), 1e-3))
 
     def apart(self, move: Floats) -> float:
         """0..1: how far the outlines of the head, and of a chin that `move` (478, 3) lowers, have left their places.
@@ -119,7 +124,8 @@ class Points:
         from vivant.avatars.real3d import compact_kernels as kernels
 
         posed, shows = np.empty_like(self.places), self.shows.copy()
-        aim, leans = self.aim * turn.aside[1], np.maximum(self.follows, turn.lean * self.leans)
+        leans = turn.lean * (self.leans + turn.down * (1 - self.leans))
+        aim, leans = self.aim * turn.aside[1], np.maximum(self.follows, leans)
         kernels.place(self.places, self.follows, leans, aim, self.near, self.weights, move, *turn, shows, posed)
         values = np.zeros((rows, columns, shows.shape[1]), np.float32)
         depth = np.full((rows, columns), FAR, np.float32)
