@@ -25,7 +25,7 @@ Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 
 LIMITS = retarget.HeadLimits(yaw=float(np.deg2rad(70.0)), pitch=float(np.deg2rad(40.0)), shift=1.4)
-"""Farther than a flat picture can turn: there is a side of the head to be seen."""
+"""Farther than a flat picture can turn, for there is a side of the head to be seen, and aside: the trunk goes along."""
 COMES_INTO_VIEW = (10.0, 25.0)
 """Degrees of a turn by which hidden places, and places that the picture shows obliquely, are no longer its pixels."""
 SOFT = 0.8
