@@ -78,7 +78,8 @@ class MouthPainter:
         new = float(rise(face.lips.open, PAINTED, OWN)) * float(rise(most, 0.6, 2.0)) * float(rise(moved, 0, MOVED))
         if new == 0:
             return patch
-        patch += new * (replace(place, drawing=self._mouthless).sample(*source) - patch)
+        if self._own[1] > 0:
+            patch += new * (replace(place, drawing=self._mouthless).sample(*source) - patch)
         opened = cover(place.y - top) * cover(bottom - place.y) * np.clip(gap, 0, 1)
         inside = self._inside(upper, bottom, most)
         line = 0.5 + 0.012 * face.unit
@@ -108,7 +109,7 @@ class MouthPainter:
 
     @cached_property
     def _mouthless(self) -> Floats:
-        """The drawing (512, 512, 4) with skin where it shows an open mouth, also beyond the lips that were found."""
+        """The drawing (512, 512, 4) with skin where it shows its open mouth, also beyond the lips that were found."""
         place, (upper, lower), most = self._place, self._rest, AROUND * self.face.unit
         x = np.clip(place.x, upper[0, 0], upper[-1, 0])
         top, bottom, aside = heights(upper, x), heights(lower, x), np.abs(place.x - x)
@@ -117,10 +118,9 @@ class MouthPainter:
         near = (place.y > top - most) & (place.y < bottom + most) & (aside < most)
         mouth = inside | (near & (np.abs(seen - self.skin[:3]).max(axis=2) > FOREIGN))
         mouth = wider(held_by(mouth, inside)).astype(np.uint8)
+        around = cv2.inpaint((seen * 255).astype(np.uint8), mouth, 3, cv2.INPAINT_TELEA) / np.float32(255)
         bare = self.drawing.copy()
-        if float(rise(self.face.lips.open, *SHOWN)) > 0:
-            around = cv2.inpaint((seen * 255).astype(np.uint8), mouth, 3, cv2.INPAINT_TELEA) / np.float32(255)
-            bare[place.rows, place.columns, :3] = np.where(mouth[..., None] > 0, around, seen)
+        bare[place.rows, place.columns, :3] = np.where(mouth[..., None] > 0, around, seen)
         return bare
 
     @cached_property
