@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -69,24 +70,33 @@ class StudentPoser:
         face, body = character.networks()
         self._straight = not official
         self._crew, self._scratch = Crew(cores), Scratch()
-        self._picture = light_of(character)
         self._face, self._face_last = fold_level(face.layers, 0), fold_last(face.last)
         coarser = (0, *(widths[-1] for widths in WIDTHS[:-1]))
         self._levels = [fold_level(layers, width) for layers, width in zip(body.levels, coarser, strict=True)]
         self._last = fold_last(body.last)
+        self._lock = Lock()
+        # Memory that every frame uses again: asking for 40 MB anew takes time, and threads that ask keep it.
+        self._picture = light_of(character)
+        self._grids = [level.grid(size) for level, size in zip(self._levels[1:], SIZES, strict=False)]
 
     def draw(self, pose: Floats) -> Bytes:
-        """The character in `pose` (45,): (512, 512, 4) RGBA, sRGB, straight alpha."""
-        pose = np.asarray(pose, np.float32)
+        """The character in `pose` (45,): (512, 512, 4) RGBA, sRGB, straight alpha. One frame at a time is drawn."""
+        with self._lock:
+            return self._draw(np.asarray(pose, np.float32))
+
+    def outputs(self, pose: Floats) -> Outputs:
+        """All that the published poser returns for `pose` (45,)."""
+        with self._lock:
+            return self._outputs(np.asarray(pose, np.float32))
+
+    def _draw(self, pose: Floats) -> Bytes:
         image, grid = self._image(pose), self._grid(pose)
         out = np.empty((SIZE, SIZE, 4), np.uint8)
         show, points = Show(image, self._last, light_table(), self._straight, out), pixels(SIZE)
         self._crew.run(self._last_sweep(pose).tasks(grid, points, show.sink(points)))
         return out
 
-    def outputs(self, pose: Floats) -> Outputs:
-        """All that the published poser returns for `pose` (45,)."""
-        pose = np.asarray(pose, np.float32)
+    def _outputs(self, pose: Floats) -> Outputs:
         image, points = self._image(pose), pixels(SIZE)
         out = np.zeros((SIZE, SIZE, 8), np.float32)  # the last number of each has no use
         sweep = self._last_sweep(pose)
@@ -107,18 +117,16 @@ class StudentPoser:
 
     def _image(self, pose: Floats) -> Floats:
         """The drawing (512, 512, 4), linear, with its face in `pose` (45,)."""
-        image = self._picture.copy()
-        sink = colours(self._face_last, face_points(), image)
+        sink = colours(self._face_last, face_points(), self._picture)
         self._crew.run(
             Sweep([self._face], FACE_SIZE, [self._face.axes(pose)], self._scratch).tasks(None, pixels(FACE_SIZE), sink)
         )
-        return image
+        return self._picture
 
     def _grid(self, pose: Floats) -> Floats:
         """What the last level takes from the others: (S, S, C) in a `pose` (45,)."""
         grid: Floats | None = None
-        for level, finer, size in zip(self._levels, self._levels[1:], SIZES, strict=False):
-            out = finer.grid(size)
+        for level, finer, size, out in zip(self._levels, self._levels[1:], SIZES, self._grids, strict=False):
             tasks = Sweep([level], size, [level.axes(pose)], self._scratch).tasks(
                 grid, pixels(size), features(finer, pixels(size), out)
             )
