@@ -24,6 +24,7 @@ from vivant.avatars.avatar import Frame
 from vivant.avatars.real3d.head_turning import CHIN, Points, Scene, draw_turned, mirror_of, pixels_at, pixels_of
 from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
 from vivant.avatars.real3d.hidden_hair import hair_of, with_hidden_hair
+from vivant.avatars.real3d.hidden_shade import with_shade
 from vivant.avatars.real3d.mesh import HeadMesh
 from vivant.avatars.real3d.networks.view_planes import ViewDecoder, ViewPlanes
 from vivant.avatars.real3d.prepare import Layers
@@ -110,7 +111,7 @@ class CompactHead:
         flat = self._face.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
         source = flat.source
         head = self.read(person.picture, portrait.landmarks)
-        head = adapted(head, pixels_at(cut.colour, pixels_of(source.pose, head.points)))
+        head = with_shade(adapted(head, pixels_at(cut.colour, pixels_of(source.pose, head.points))))
         head, aim = with_hidden_hair(head, hair_of(layers), source.pose)
         in_head = head.points @ source.pose.rotation
         follows = _follows(in_head, source.shape)
