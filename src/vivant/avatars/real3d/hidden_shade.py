@@ -80,4 +80,5 @@ def sphere(count: int) -> Floats:
     number = np.arange(count) + 0.5
     height, angle = 1 - 2 * number / count, np.pi * (1 + 5**0.5) * number
     radius = np.sqrt(1 - height**2)
-    return np.stack([radius * np.cos(angle), height, radius * np.sin(angle)], 1).astype(np.float32)
+    ways = np.stack([radius * np.cos(angle), height, radius * np.sin(angle)], 1)
+    return np.asarray(ways, np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -349,3 +351,14 @@ def test_a_flow_takes_pixels_from_where_it_points() -> None:
     picture = np.random.default_rng(0).random((512, 512, 4)).astype(np.float32)
     flow = np.full((512, 512, 2), (3, -2), np.float32)
     assert np.allclose(turned(picture, flow)[10:20, 10:20], picture[8:18, 13:23], atol=1e-5)
+
+
+def test_head_and_body_turn_together_without_a_tear(both: tuple[Rig, object]) -> None:
+    rig, _ = both
+    here = np.stack(np.meshgrid(*2 * [np.arange(512, dtype=np.float32)]), 2)
+    near = (np.abs(here - rig.face.middle) < 2.5 * rig.face.unit).all(2)[:-1, :-1]
+    for signs in itertools.product((-1.0, 1.0), repeat=3):
+        came = here + rig.flow(pose_of(dict(zip(("head_x", "head_y", "body_y"), signs, strict=True))))
+        across, down = np.diff(came, axis=1)[:-1], np.diff(came, axis=0)[:, :-1]
+        area = (across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0])[near]
+        assert 0.3 < area.min() < area.max() < 5  # of the drawing, under one pixel

@@ -19,12 +19,12 @@ from vivant.avatars.tha.rig.eye import EyePainter
 from vivant.avatars.tha.rig.eye_look import EyeLook
 from vivant.avatars.tha.rig.measure import Face
 from vivant.avatars.tha.rig.mouth import MouthPainter
-from vivant.avatars.tha.rig.turn import Place, Turn, depth, held
+from vivant.avatars.tha.rig.turn import Place, Turn, depth, held, soft_depth
 
 COARSE = 128
 """Points of a side at which the turn is worked out; between them it is interpolated."""
-STEPS = 4
-"""Of the search for where a pixel came from; the error falls at least fourfold in each."""
+STEPS = 6
+"""Of the search for where a pixel came from; the error falls about threefold in each."""
 SHOULDERS = 1.8
 """Half widths of a face, as average characters have them."""
 
@@ -60,8 +60,7 @@ class Rig:
         guess = goal.copy()
         for _ in range(STEPS):
             share = held(guess, self._head)
-            front = depth(guess, self._head, SHOULDERS)
-            forward = share * front + (1 - share) * depth(guess, self._chest, SHOULDERS)
+            forward = share * soft_depth(guess) + (1 - share) * depth(guess, self._chest, SHOULDERS)
             guess += goal - turn.move_at(guess, forward, share)
         flow = ((guess - goal) * self.face.unit).reshape(COARSE, COARSE, 2)
         whole = cv2.resize(flow, self.drawing.shape[1::-1], interpolation=cv2.INTER_LINEAR)

@@ -25,6 +25,8 @@ DEPTH, CHEST = 1.05, 0.75
 """How far forward the middle of the face and the chest are."""
 WIDE, HIGH = 1.12, 1.95
 """Half axes of the head's ellipsoid."""
+SOFT, SOFT_WIDE, SOFT_HIGH = 0.2, 1.3, 2.1
+"""How flat the rim is of a head that is drawn in one piece, and its half axes; see `soft_depth`."""
 JOINT = 0.55
 """Where the head turns, down from the eyes."""
 NECK = 1.1
@@ -94,6 +96,18 @@ def sitting(places: Sequence[Place], counts: Sequence[int]) -> Floats:
 def depth(points: Floats, place: Place, shoulders: float) -> Floats:
     """How far forward `points` (n, 2) of one place are."""
     return _depth(points, sitting([place], [len(points)]), shoulders)
+
+
+def soft_depth(points: Floats) -> Floats:
+    """How far forward `points` (n, 2) of a head are that is drawn in one piece with its hair and what is behind it.
+
+    Such a picture tears and folds where depth falls too steeply, as it does at the rim of `depth`. A head and body that
+    turn as far as they can together leave this one whole.
+    """
+    inside = np.maximum(1 - (points[:, 0] / SOFT_WIDE) ** 2 - (points[:, 1] / SOFT_HIGH) ** 2, 0)
+    highest, rim = np.sqrt(1 + SOFT), np.sqrt(SOFT)
+    result: Floats = (DEPTH / (highest - rim) * (np.sqrt(inside + SOFT) - rim)).astype(np.float32)
+    return result
 
 
 def held(points: Floats, place: Place) -> Floats:
