@@ -246,7 +246,7 @@ def render(
     progress(film.count, film.count)
     notes = [note for take in takes for note in take.notes]
     if composer.transparent and not holds_alpha(output):
-        notes.append(f"{output}: {output.suffix} keeps no transparency; --background chooses what is seen instead")
+        notes.append(f"{output}: {output.suffix} keeps no transparency, it becomes white; --background chooses another")
     if held:
         notes.append(f"the driver showed no face in {held} of {film.count} frames; the last state was held")
     return RenderReport(

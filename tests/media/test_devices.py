@@ -14,27 +14,10 @@ import numpy as np
 import pytest
 
 from vivant.errors import MediaError, MissingExtraError, SettingsError
-from vivant.media.devices import Camera, Opaque, VirtualCamera, Window, backdrop, over
+from vivant.media.devices import Camera, VirtualCamera, Window
 
 HALF = np.zeros((40, 60, 4), np.uint8)
 HALF[:, :30] = (200, 100, 50, 255)
-
-
-def test_transparent_parts_show_the_colour_or_the_checker() -> None:
-    shown = Opaque((0, 177, 64))(HALF)
-    assert shown[5, 5].tolist() == [200, 100, 50]
-    assert shown[5, 50].tolist() == [0, 177, 64]
-    fields = Opaque()(HALF)
-    assert {tuple(pixel) for pixel in fields[:, 30:].reshape(-1, 3).tolist()} == {(204,) * 3, (153,) * 3}
-    half = HALF.copy()
-    half[..., 3] = 128
-    assert over(half, backdrop(40, 60, (0, 0, 0)))[5, 5].tolist() == pytest.approx([100, 50, 25], abs=1)
-
-
-def test_an_opaque_picture_stays_as_it_is() -> None:
-    solid = HALF.copy()
-    solid[..., 3] = 255
-    assert (Opaque()(solid) == solid[..., :3]).all()
 
 
 def test_there_is_no_such_camera() -> None:

@@ -15,7 +15,7 @@ RATE = Fraction(25)
 
 
 def grey(value: int) -> np.ndarray:
-    return np.full((64, 64, 4), value, np.uint8)
+    return np.full((64, 64, 3), value, np.uint8)
 
 
 def record(path: Path, shown: list[tuple[float, int]]) -> list[int]:

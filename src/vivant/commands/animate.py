@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from vivant.animation import Driver, PictureSettings, RenderSettings, check_output, parse_rate, render
+from vivant.avatars.tha.tha import is_character
 from vivant.commands.real3d import Real3DOptions
 from vivant.commands.speech import VoiceOptions, said
 from vivant.commands.telling import warn, worth_saying
-from vivant.commands.tha import CharacterOptions, open_drawn
+from vivant.commands.tha import CharacterOptions, announce, open_drawn
 from vivant.commands.track import parse_neutral
 from vivant.errors import SettingsError
 from vivant.motion.camera import parse_camera
@@ -125,7 +126,7 @@ class AnimateOptions:
             speech_model=self.how.speech_model,
             speech_weights=self.how.weights,
             pose=self.pose,
-            avatar=self.avatar,
+            avatar=self.painter,
             avatar_settings=self.avatar_settings(),
             fps=None if self.fps is None else parse_rate(self.fps),
             start=self.start,
@@ -134,11 +135,22 @@ class AnimateOptions:
             provenance=self.provenance,
         )
 
+    @property
+    def painter(self) -> str:
+        """The avatar that draws; a character's file or folder says so itself."""
+        return "tha" if is_character(self.picture) else self.avatar
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The portrait, and what is read to draw it."""
+        return [path for path in (self.picture, *self.drawn.files) if path is not None]
+
     def avatar_settings(self) -> Any:
         """The avatar's own settings; raises `SettingsError`."""
-        if self.avatar == "tha":
+        self.drawn.check_used(self.painter)
+        if self.painter == "tha":
             return self.drawn.settings(self.picture)
-        return self.deep.settings(fast=self.drawn.fast) if self.avatar == "real3d" else None
+        return self.deep.settings(fast=self.drawn.fast) if self.painter == "real3d" else None
 
     def edits(self) -> EditSettings:
         """What is changed between driver and avatar; raises `SettingsError`."""
@@ -158,7 +170,7 @@ class AnimateOptions:
             keep_distance=self.keep_distance,
         )
         yaw, pitch = map(math.radians, DEEP_LIMITS)
-        return replace(edits, limit_yaw=yaw, limit_pitch=pitch) if self.avatar == "real3d" else edits
+        return replace(edits, limit_yaw=yaw, limit_pitch=pitch) if self.painter == "real3d" else edits
 
     def drivers(self, said: Sequence[Path]) -> list[Driver]:
         """All drivers, `said` is the sound of the text; raises `SettingsError` for none, or several for one face."""
@@ -180,9 +192,11 @@ def animate(options: AnimateOptions) -> int:
     with ExitStack() as stack:
         text = [] if options.text is None else [stack.enter_context(said(options.text, options.how.voice))]
         drivers, settings = options.drivers(text), options.settings()
-        check_output(options.output, [options.picture], drivers, settings)
+        check_output(options.output, options.pictures, drivers, settings)
         cast = list(zip(_open_faces(options, len(drivers)), drivers, strict=True))
         warn(dict.fromkeys(line for portrait, _ in cast for line in worth_saying(portrait.notes)))
+        if options.painter == "tha":
+            announce(settings.avatar_settings)
         with shown_progress("animate", as_json=options.json) as progress:
             report = render(cast, options.output, settings, progress)
     warn(report.notes)
@@ -195,7 +209,7 @@ def animate(options: AnimateOptions) -> int:
 
 
 def _open_faces(options: AnimateOptions, drivers: int) -> list[Portrait]:
-    if options.avatar == "tha":
+    if options.painter == "tha":
         return [open_drawn(options.picture)]
     choice = "1" if options.face == "all" else options.face
     first = open_portrait(options.picture, face=choice, model_file=options.face_model)

@@ -24,12 +24,13 @@ from vivant.avatars.avatar import Avatar
 from vivant.avatars.tha.profile import load_profile
 from vivant.avatars.tha.smoother import Smoother, Smoothing
 from vivant.avatars.tha.tha import Tha, is_character
-from vivant.commands.tha import CharacterOptions, open_drawn
+from vivant.commands.tha import CharacterOptions, announce, open_drawn
 from vivant.compose import Composer, parse_colour
 from vivant.errors import SettingsError
 from vivant.media.browser import Browser
 from vivant.media.container import spare_inputs
-from vivant.media.devices import Camera, Colour, Opaque, VirtualCamera, Window
+from vivant.media.devices import Camera, VirtualCamera, Window
+from vivant.media.opaque import Colour
 from vivant.media.recorder import Recorder
 from vivant.media.writer import check_place, holds_alpha, open_writer
 from vivant.motion import files
@@ -65,7 +66,6 @@ TREMBLING = ("webcam", "openseeface")
 MOTIONS = (".npz", ".json", ".csv")
 IDLE_RATE = Fraction(30)
 GREEN: Colour = (0, 177, 64)
-WHITE: Colour = (255, 255, 255)
 LARGEST_SIDE = 1024
 """Pixels of the longer side of a whole picture unless the user says otherwise: more is slow to draw and to show."""
 MOST_STATES = 1_000_000
@@ -212,7 +212,9 @@ def open_draw(options: LiveOptions) -> Draw:
         raise SettingsError(f"{picture} does not exist; give a character or a portrait")
     avatar: Avatar[Any]
     if options.drawn:
-        avatar, portrait = Tha(replace(options.how.settings(picture), live=True)), open_drawn(picture)
+        settings = replace(options.how.settings(picture), live=True)
+        avatar, portrait = Tha(settings), open_drawn(picture)
+        announce(settings)
     else:
         avatar, portrait = open_avatar(options.avatar), open_portrait(picture, model_file=options.driver.face_model)
     whole = min(LARGEST_SIDE, max(portrait.size)) if look.crop == "whole" else None
@@ -343,10 +345,10 @@ def _open_outlet(target: Target, options: LiveOptions, pointer: Pointer, stack: 
 def _recorder(path: Path, options: LiveOptions, stack: ExitStack) -> Outlet:
     if path.suffix.lower() in MOTIONS:
         return _motion_recorder(path, stack)
-    rate, opaque = parse_rate(f"{min(options.show.fps, 30.0):g}"), Opaque(WHITE)
+    rate = parse_rate(f"{min(options.show.fps, 30.0):g}")
     origin = provenance.MADE_BY_NETWORK if options.drawn else provenance.MADE_BY_GEOMETRY
     seal = partial(provenance.sign, extension=path.suffix, source_type=origin)
-    opened: list[tuple[Recorder, bool]] = []
+    opened: list[Recorder] = []
 
     def record(shown: Shown) -> bool:
         if not opened:
@@ -354,10 +356,9 @@ def _recorder(path: Path, options: LiveOptions, stack: ExitStack) -> Outlet:
             alpha = holds_alpha(path) and bool((shown.picture[..., 3] < 255).any())
             comment = provenance.describe(origin)
             writer = open_writer(path, (columns, rows), rate, alpha=alpha, comment=comment, seal=seal)
-            opened.append((Recorder(stack.enter_context(writer), rate), alpha))
-            stack.callback(opened[0][0].finish)
-        recorder, alpha = opened[0]
-        recorder.show(shown.picture if alpha else opaque(shown.picture), shown.time)
+            opened.append(Recorder(stack.enter_context(writer), rate))
+            stack.callback(opened[0].finish)
+        opened[0].show(shown.picture, shown.time)
         return True
 
     return record

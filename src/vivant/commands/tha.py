@@ -66,10 +66,20 @@ class CharacterOptions:
     profile: Path | None = None
     """Profile (.toml) with a neutral face, gains and smoothing."""
 
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """What is read beside the picture."""
+        return self.poser_weights, self.character, self.profile
+
+    def check_used(self, avatar: str) -> None:
+        """Raise SettingsError where `avatar` draws no characters and something was said about one."""
+        if avatar != "tha" and replace(self, fast=False) != CharacterOptions():
+            raise SettingsError("--poser, --character, --profile and the like are for drawings; give --avatar tha, too")
+
     def settings(self, picture: Path) -> ThaSettings:
         """The avatar's settings for `picture`, which may be a character itself; raises SettingsError."""
         own = picture if is_character(picture) else self.character
-        settings = ThaSettings(
+        return ThaSettings(
             character=own,
             poser=None if self.poser == "auto" else self.poser,
             weights=self.poser_weights,
@@ -78,8 +88,11 @@ class CharacterOptions:
             official=self.official,
             profile=Profile() if self.profile is None else load_profile(self.profile),
         )
-        print(f"vivant: {who_draws(settings)}", file=sys.stderr)
-        return settings
+
+
+def announce(settings: ThaSettings) -> None:
+    """Say by what a character is drawn, once it is sure that it can be."""
+    print(f"vivant: {who_draws(settings)}", file=sys.stderr)
 
 
 def open_drawn(picture: Path, head: HeadBox | None = None) -> Portrait:
@@ -125,7 +138,7 @@ def pose(options: PoseOptions) -> int:
         return _list_parameters(as_json=options.json)
     if options.picture is None or options.output is None:
         raise SettingsError("say which picture, and where the result goes: vivant pose girl.png -o posed.png")
-    spare_inputs(options.output, [options.picture])
+    spare_inputs(options.output, [options.picture, *options.how.files, Path(options.background)])
     if options.sheet and options.background not in ("keep", "none"):
         raise SettingsError("a sheet has its own background; leave --background out")
     values = _parse_values(options.set)
@@ -134,6 +147,7 @@ def pose(options: PoseOptions) -> int:
     portrait = open_drawn(options.picture, parse_head(options.head))
     warn(worth_saying(portrait.notes))
     avatar = Tha(settings)
+    announce(settings)
     if options.sheet:
         with shown_progress("pose", as_json=options.json) as progress:
             result = contact_sheet(avatar, portrait, wanted, progress)
@@ -142,6 +156,8 @@ def pose(options: PoseOptions) -> int:
         composer = Composer(portrait, window, options.background)
         prepared = avatar.prepare(portrait, window, cutout=composer.cutout)
         result = composer.compose([avatar.draw_pose(prepared, wanted)])
+    if options.output.suffix.lower() not in WITH_ALPHA and (result[..., 3:] < 255).any():
+        warn([f"{options.output}: {options.output.suffix} keeps no transparency, it becomes white; choose .png"])
     provenance.write_picture(options.output, result, provenance.MADE_BY_NETWORK if options.provenance else None)
     _report(options.output, result, values, as_json=options.json)
     return 0
@@ -210,6 +226,8 @@ def align_drawing(options: AlignOptions) -> int:
     for place in (options.output, options.overlay):
         if place is not None:
             spare_inputs(place, [options.drawing])
+    if options.overlay is not None and options.overlay.resolve() == options.output.resolve():
+        raise SettingsError(f"{options.overlay}: result and overlay have the same name; choose another for one of them")
     drawing = open_drawing(options.drawing, head=parse_head(options.head), background=options.background == "remove")
     height, width = drawing.picture.shape[:2]
     head = at_home(drawing.head, (width, height))

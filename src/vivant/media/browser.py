@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.errors import MediaError
-from vivant.media.devices import Colour, Opaque, Point
+from vivant.media.devices import Point
+from vivant.media.opaque import Colour, Opaque
 
 Bytes = NDArray[np.uint8]
 

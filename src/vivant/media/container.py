@@ -49,12 +49,17 @@ def check_file(path: Path, limits: Limits) -> Path:
     return resolved
 
 
-def spare_inputs(output: Path, inputs: Iterable[Path]) -> None:
-    """Raise `SettingsError` if writing `output`, a file or a whole folder, would destroy one of `inputs`."""
+def spare_inputs(output: Path, inputs: Iterable[Path | None]) -> None:
+    """Raise `SettingsError` if writing `output`, a file or a whole folder, would destroy one of `inputs`.
+
+    Those may be files or folders, such as a character's, in which nothing that is there is written over.
+    """
     place = output.resolve()
     for path in inputs:
-        source = path.resolve()
-        if source.is_file() and ((place.exists() and place.samefile(source)) or place in source.parents):
+        source = place if path is None else path.resolve()
+        same = source.exists() and place.exists() and place.samefile(source)
+        within = (source.is_file() and place in source.parents) or (place.exists() and source in place.parents)
+        if path is not None and (same or within):
             raise SettingsError(f"{output}: writing this would destroy {path}, which is read; choose another name")
 
 

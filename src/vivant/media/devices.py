@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,15 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.errors import MediaError, MissingExtraError, SettingsError
+from vivant.media.opaque import Colour, Opaque
 from vivant.media.video import VideoFrame
 
 Bytes = NDArray[np.uint8]
 Point = Callable[[float, float], None]
-Colour = tuple[int, int, int]
 
-CHECKER = 16
-"""Pixels of a field of the checker that stands for transparency."""
-_LIGHT, _DARK = 204, 153
 _ESCAPE = (27, ord("q"))
 
 
@@ -71,39 +68,6 @@ class Camera:
                 now = time.perf_counter()
                 due = (due if now - due < step else now) + step
             yield VideoFrame(time.perf_counter(), cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
-
-
-def over(picture: Bytes, backdrop: Bytes) -> Bytes:
-    """`picture` (H, W, 4) RGBA, straight alpha, over the opaque `backdrop` (H, W, 3): (H, W, 3)."""
-    alpha = cv2.extractChannel(picture, 3)
-    if alpha.min() == 255:
-        return np.ascontiguousarray(picture[..., :3])
-    weight = alpha.astype(np.float32) * np.float32(1 / 255)
-    colour = cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB)
-    return np.asarray(cv2.blendLinear(colour, backdrop, weight, 1 - weight), np.uint8)
-
-
-def backdrop(rows: int, columns: int, colour: Colour | None) -> Bytes:
-    """An even picture (rows, columns, 3) of `colour`, or the checker that stands for transparency."""
-    if colour is not None:
-        return np.full((rows, columns, 3), colour, np.uint8)
-    fields = (np.arange(rows)[:, None] // CHECKER + np.arange(columns) // CHECKER) % 2
-    grey = np.where(fields == 0, _LIGHT, _DARK).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
-
-
-@dataclass
-class Opaque:
-    """Lays pictures over an even colour, or over the checker; remembers the backdrop of one size."""
-
-    colour: Colour | None = None
-    _backdrop: Bytes = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
-
-    def __call__(self, picture: Bytes) -> Bytes:
-        """`picture` (H, W, 4) RGBA as (H, W, 3) RGB."""
-        if self._backdrop.shape[:2] != picture.shape[:2]:
-            self._backdrop = backdrop(picture.shape[0], picture.shape[1], self.colour)
-        return over(picture, self._backdrop)
 
 
 @dataclass

@@ -83,7 +83,7 @@ class ContainerSink:
     def __init__(self, path: Path, form: ContainerFormat, film: Film) -> None:
         self._film = film
         self._pixels = (form.alpha_pixels if film.alpha else None) or form.pixels
-        self._frame_of = FrameMaker(film.alpha, self._pixels)
+        self._frame_of = FrameMaker(self._pixels)
         self._count = 0
         self._container = av.open(str(path.resolve()), "w", format=form.name, options=dict(form.options))
         if film.comment:
@@ -182,14 +182,12 @@ class _Sound:
 class FrameMaker:
     """Turns pixels into FFmpeg frames of one format; keeps the converter, whose setting up is slow."""
 
-    def __init__(self, alpha: bool, pixel_format: str) -> None:
-        self._alpha, self._format = alpha, pixel_format
+    def __init__(self, pixel_format: str) -> None:
+        self._format = pixel_format
         self._reformatter = VideoReformatter()
 
     def __call__(self, pixels: Bytes) -> av.VideoFrame:
         """(H, W, 3 or 4) sRGB to a frame; odd sizes of halved colour are made even by repeating the edge."""
-        if pixels.shape[2] == 4 and not self._alpha and self._format == "bgra":
-            pixels = pixels[..., :3]
         odd = pixels.shape[0] % 2, pixels.shape[1] % 2
         if "420" in self._format and any(odd):
             pixels = np.pad(pixels, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")

@@ -26,7 +26,7 @@ class GifSink:
 
     def __init__(self, path: Path, film: Film) -> None:
         self._film = film
-        self._frame_of = FrameMaker(film.alpha, "bgra")
+        self._frame_of = FrameMaker("bgra")
         self._held: list[av.VideoFrame] = []
         self._count = 0
         self._dither: Graph | None = None

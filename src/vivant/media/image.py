@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vivant.errors import MediaError, SettingsError, VivantError
 from vivant.media.container import check_file
 from vivant.media.limits import DEFAULT_LIMITS, Limits
+from vivant.media.opaque import WHITE, Opaque
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -62,16 +63,16 @@ def read_image(path: Path, limits: Limits = DEFAULT_LIMITS) -> Picture:
 def write_image(path: Path, pixels: Bytes) -> None:
     """Write (H, W, 3) or (H, W, 4) uint8 sRGB, straight alpha, under a temporary name and rename it at the end.
 
-    JPEG and BMP hold no alpha: it is dropped. Raises `SettingsError` for an unknown extension and `MediaError` if
-    the folder does not exist or cannot be written.
+    JPEG and BMP hold no alpha: what is transparent lies over white. Raises `SettingsError` for an unknown extension
+    and `MediaError` if the folder does not exist or cannot be written.
     """
     from PIL import Image
 
     Image.init()
     if path.suffix.lower() not in _SUFFIXES:
         raise SettingsError(f"{path}: unknown picture extension {path.suffix!r}; known are {' '.join(_SUFFIXES)}")
-    if path.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
-        pixels = pixels[..., :3]
+    if pixels.shape[2] == 4 and path.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
+        pixels = Opaque(WHITE)(pixels)
     buffer = io.BytesIO()
     format_name = Image.registered_extensions()[path.suffix.lower()]
     options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}.get(format_name, {})

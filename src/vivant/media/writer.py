@@ -20,6 +20,7 @@ from vivant.errors import MediaError, SettingsError
 from vivant.media.container import spare_inputs
 from vivant.media.encode import CONTAINERS, ContainerSink, Film, SoundTrack
 from vivant.media.gif import GifSink
+from vivant.media.opaque import WHITE, Opaque
 
 __all__ = ["FrameWriter", "SoundTrack", "check_place", "holds_alpha", "holds_sound", "open_writer"]
 
@@ -56,7 +57,7 @@ def holds_sound(path: Path) -> bool:
     return kind in CONTAINERS and CONTAINERS[kind].sound_codec is not None
 
 
-def check_place(path: Path, inputs: Iterable[Path] = ()) -> None:
+def check_place(path: Path, inputs: Iterable[Path | None] = ()) -> None:
     """Raise what `open_writer` would raise for the name `path`, before any work is done; nothing is created.
 
     Raises `SettingsError` also if the result would take the place of one of `inputs`, the files that are read.
@@ -98,6 +99,7 @@ class FrameWriter:
 
     def __init__(self, path: Path, kind: str, film: Film, seal: Callable[[Path], None] | None = None) -> None:
         self._path, self._kind, self._film, self._seal = path, kind, film, seal
+        self._opaque = Opaque(WHITE)
         self._temporary = _claim(path, folder=kind == "folder")
         self.count = 0
         """Frames written so far."""
@@ -110,13 +112,15 @@ class FrameWriter:
     def write(self, pixels: Bytes) -> None:
         """Add the next frame, (h, w, 3) or (h, w, 4) uint8 sRGB with straight alpha.
 
-        Without `alpha` a fourth channel is ignored. Raises `SettingsError` for another shape and `MediaError` if it
-        cannot be written (disk full).
+        Without `alpha` transparent pictures are laid over white. Raises `SettingsError` for another shape and
+        `MediaError` if it cannot be written (disk full).
         """
         width, height = self._film.size
         if pixels.dtype != np.uint8 or pixels.shape not in ((height, width, 3), (height, width, 4)):
             shape = f"{pixels.dtype} {pixels.shape}"
             raise SettingsError(f"{self._path}: a frame must be uint8 ({height}, {width}, 3 or 4), not {shape}")
+        if not self._film.alpha and pixels.shape[2] > 3:
+            pixels = self._opaque(pixels)
         try:
             self._sink.add(pixels)
         except (av.FFmpegError, OSError) as error:
@@ -171,7 +175,7 @@ class _FolderSink:
         from PIL import Image
         from PIL.PngImagePlugin import PngInfo
 
-        picture = Image.fromarray(pixels if self.film.alpha else np.ascontiguousarray(pixels[..., :3]))
+        picture = Image.fromarray(np.ascontiguousarray(pixels))
         texts = PngInfo()
         if self.film.comment:
             texts.add_text("Comment", self.film.comment)

@@ -57,7 +57,9 @@ class CompactPoser:
         layer = picture.astype(np.float32) / 255
         layer[..., :3] *= layer[..., 3:]
         points, spread, before = self.find(layer)
-        return Prepared(picture, Rig(layer, measure(points, spread), before))
+        # Readers fill what is transparent with the colours around, which nobody is to see.
+        shown = picture * (picture[..., 3:] > 0)
+        return Prepared(shown, Rig(layer, measure(points, spread), before))
 
     @torch.inference_mode()
     def find(self, layer: Floats) -> tuple[Floats, Floats, Floats]:
