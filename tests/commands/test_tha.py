@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from drawings import character, drawn_figure, laid_on
@@ -154,6 +155,23 @@ def test_a_given_head_is_taken(tmp_path: Path) -> None:
     wanted = align(drawn_figure(), HeadBox(90, 40, 120))
     seen = wanted[..., 3] > 0
     np.testing.assert_array_equal(read_image(tmp_path / "b.png").pixels[seen], wanted[seen])
+
+
+def test_the_head_is_told_in_the_pixels_of_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    large = cv2.resize(drawn_figure(), (4200, 5600), interpolation=cv2.INTER_NEAREST)
+    write_image(tmp_path / "large.png", np.asarray(large, np.uint8))
+    words = ["align", str(tmp_path / "large.png"), "-o", str(tmp_path / "b.png"), "--head", "1260,560,1680", "--json"]
+    assert cli.main(words) == 0
+    head = json.loads(capsys.readouterr().out)["head"]
+    assert (head["x"], head["y"], head["size"]) == pytest.approx((1260, 560, 1680))
+
+
+def test_a_pose_without_transparency_is_laid_over_white(
+    girl: Path, painter: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["pose", str(girl), "-o", str(girl.with_name("posed.jpg"))]) == 0
+    assert "becomes white" in capsys.readouterr().err
+    assert read_image(girl.with_name("posed.jpg")).pixels[3, 3, :3].min() > 250
 
 
 def test_a_profile_is_made_of_a_rest_and_gains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,6 +73,15 @@ def test_windows_in_the_figure_are_ground_unless_they_may_be_clothes() -> None:
     assert white.alpha[150, 150] > 0.95
 
 
+def test_windows_in_a_small_figure_are_ground_too() -> None:
+    ring = np.zeros((900, 900, 4), np.uint8)
+    cv2.circle(ring, (450, 450), 100, (200, 60, 60, 255), -1)
+    cv2.rectangle(ring, (445, 440), (450, 470), (0, 0, 0, 0), -1)
+    cut = lift_off(laid_on(ring, np.array((120, 200, 240))))
+    assert cut is not None
+    assert cut.alpha[455, 447] < 0.05
+
+
 def test_no_ground_is_found_where_there_is_none(samples: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
     assert flat_background(noise) is None

@@ -236,6 +236,7 @@ def align_drawing(options: AlignOptions) -> int:
     if options.overlay is not None:
         write_image(options.overlay, show_box(drawing.picture, head))
     write_image(options.output, character)
+    head = head.scaled(1 / drawing.scale)
     if options.json:
         record = {"output": str(options.output), "head": asdict(head), "notes": [asdict(note) for note in notes]}
         print(json.dumps({"event": "result", **record}))

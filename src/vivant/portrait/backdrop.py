@@ -25,7 +25,7 @@ SAME, MEAN = 4.0, 2.2
 """Distance within which pixels that the character encloses may be background, and their mean distance if they are; more
 for a coloured background, whose colour bleeds in JPEG and is no colour of clothes."""
 LEAST_PATCH = 3e-4
-"""Share of the picture that such a patch covers at least."""
+"""How large such a patch is at least, as a share of the character."""
 LEAST_FLAT = 0.7
 """Share of the border (all but its lower edge) that a flat background covers."""
 WHITE, BLACK = 97.0, 4.0
@@ -70,7 +70,7 @@ def _enclosed(away: Floats) -> Flags:
     count, labels, boxes, _ = cv2.connectedComponentsWithStats((away < SAME).astype(np.uint8), connectivity=4)
     area = np.maximum(boxes[:, cv2.CC_STAT_AREA], 1)
     mean = np.bincount(labels.ravel(), away.ravel(), count) / area
-    patches = (area >= LEAST_PATCH * away.size) & (mean < MEAN)
+    patches = (area >= LEAST_PATCH * np.count_nonzero(away >= SAME)) & (mean < MEAN)
     patches[0] = False
     return np.asarray(patches[labels])
 

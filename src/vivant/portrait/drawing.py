@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +54,8 @@ class Drawing:
     head: HeadBox
     notes: tuple[Note, ...]
     name: str
+    scale: float = 1.0
+    """Its pixels for one of the file's; less where that is larger than any avatar needs."""
 
 
 def open_drawing(
@@ -73,7 +75,7 @@ def open_drawing(
     scale = min(1.0, MAX_SIDE / max(picture.shape[:2]))
     if scale < 1.0:
         picture = scale_bytes(picture, fitted_size(picture.shape[1], picture.shape[0], scale))
-        head = head and replace(head, x=head.x * scale, y=head.y * scale, size=head.size * scale)
+        head = head and head.scaled(scale)
     lifted = lift_off(picture) if background and not is_cut_out(picture) else None
     seen = picture if lifted is None else _rgba(lifted)
     box = head or find_head(seen)
@@ -85,7 +87,7 @@ def open_drawing(
     else:
         seen, way = picture, "kept"
     notes += [BACKGROUND_NOTES[way]] if way in BACKGROUND_NOTES else []
-    return Drawing(seen, picture, box, (*notes, *_head_notes(picture, box)), name)
+    return Drawing(seen, picture, box, (*notes, *_head_notes(picture, box)), name, scale)
 
 
 def character_of(picture: Bytes, head: HeadBox, lifted: CutOut | None = None) -> tuple[Bytes, Way]:
@@ -186,7 +188,7 @@ def _head_notes(picture: Bytes, box: HeadBox) -> list[Note]:
         )
     even = evenness(picture, box)
     if even < PHOTOGRAPHED:
-        advice = "the built-in avatar suits it better: --avatar relief"
+        advice = "the built-in avatar suits it better: vivant animate --avatar relief"
         notes.append(Note("warning", "this looks like a photograph or a painting, not like a drawn character", advice))
     elif even >= DRAWN:
         notes.append(Note("info", "drawn in even colours"))

@@ -6,7 +6,7 @@ character is measured: the outline narrows at the neck, or the face is the upper
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -50,6 +50,10 @@ class HeadBox:
     """Side."""
     how: Literal["given", "face", "outline", "skin"] = "given"
     """Who said so: the user, the face finder, the outline with its neck, the patch of skin."""
+
+    def scaled(self, factor: float) -> HeadBox:
+        """The same in a picture that is so many times larger."""
+        return replace(self, x=self.x * factor, y=self.y * factor, size=self.size * factor)
 
 
 def find_head(picture: Bytes) -> HeadBox | None:

@@ -321,6 +321,14 @@ def test_a_painted_mouth_has_the_colour_of_the_one_that_was_open() -> None:
     assert np.abs(drawn[183, 256] - np.float32(MOUTH)).max() < 0.15
 
 
+def test_a_drawing_without_colours_gets_none() -> None:
+    drawing, points = _mouthed()
+    drawing[..., :3] = drawing[..., 1:2]
+    drawn = Rig(drawing, measure(points), NOTHING).draw(pose_of({"mouth_aaa": 1.0}))
+    assert np.abs(drawn - drawing).max() > 0.2
+    assert np.ptp(drawn[..., :3], axis=2).max() < 0.01
+
+
 def test_a_mouth_that_was_drawn_open_changes_step_by_step() -> None:
     drawing, points = _mouthed()
     rig = Rig(drawing, measure(points), NOTHING)
@@ -362,3 +370,11 @@ def test_head_and_body_turn_together_without_a_tear(both: tuple[Rig, object]) ->
         across, down = np.diff(came, axis=1)[:-1], np.diff(came, axis=0)[:, :-1]
         area = (across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0])[near]
         assert 0.3 < area.min() < area.max() < 5  # of the drawing, under one pixel
+
+
+def test_an_iris_that_shrinks_leaves_white_around_it(both: tuple[Rig, object]) -> None:
+    rig, puppet = both
+    pose = pose_of({"iris_small": 1.0})
+    wanted = layer_of(puppet.draw(pose))  # type: ignore[attr-defined]
+    drawn, still = (np.square(one - wanted).mean() for one in (rig.draw(pose), rig.drawing))
+    assert drawn < 0.6 * still

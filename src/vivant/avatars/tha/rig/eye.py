@@ -8,7 +8,7 @@ as the wing of its lash, goes with them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ RING = 1.6
 """How far around the iris the white gives way, in radii."""
 OUTLINE = 1.1
 """How much larger than found an iris is taken, for its contour."""
+SMALLER = (0.15, 0.4)
+"""How much an iris shrinks, of its size, up to which the white around it is stretched, and from which on it is new."""
 SHUT = (0.35, 0.1)
 """How far an eye is open, of its height, from which on nothing of it shows any more below a lid that is shut."""
 CLEAR = 1.5
@@ -52,7 +54,7 @@ class EyePainter:
         edge = heights(self.look.eye.lower, place.x) + lift
         below = cover(place.y - edge)[..., None]
         opened = float((lower - upper)[:, 1].max()) / self.look.eye.height
-        whole = between + below * (self._below(lift, opened) - between)
+        whole = between + below * (self._below(lift, opened, move[2]) - between)
         picture[place.rows, place.columns] = self._lid(whole, fall, inside)
 
     def _between(self, fall: Floats, lift: Floats, move: tuple[float, float, float]) -> Floats:
@@ -71,16 +73,30 @@ class EyePainter:
         grown = np.where(far < size, 1 / size, (1 + ring * (RING - 1)) / far)
         grown = np.where(far > RING, 1, grown)
         source = [goal[axis] - (1 - ring) * shift[axis] + grown * d * radii[axis] for axis, d in ((0, dx), (1, dy))]
-        return place.sample(source[0], source[1])
+        moved, new = place.sample(source[0], source[1]), float(rise(1 - size, *SMALLER))
+        if new == 0 or self.look.iris is None:
+            return moved
+        x, up = (eye.iris[axis] + (at - goal[axis]) / size for axis, at in ((0, place.x), (1, y)))
+        small = self._own(self.look.iris[0], x, up)
+        shown = small + (1 - small[..., 3:]) * self._own(self.look.iris[1], place.x, y)
+        return moved + new * (shown - moved)
 
-    def _below(self, lift: Floats, opened: float) -> Floats:
+    def _own(self, picture: Floats, x: Floats, y: Floats) -> Floats:
+        """A `picture` of the eye's place (rows, columns, 4) at `x` and `y` of the drawing."""
+        place = self.look.place
+        return replace(place, drawing=picture).sample(x - place.columns.start, y - place.rows.start)
+
+    def _below(self, lift: Floats, opened: float, size: float) -> Floats:
         """The lower lid and what is under it (rows, columns, 4), up to where nothing moves any more.
 
-        `opened` is 0 where the eye is shut, 1 as at rest.
+        `opened` is 0 where the eye is shut, 1 as at rest; `size` is the iris's.
         """
         place, edge = self.look.place, heights(self.look.eye.lower, self.look.place.x)
         end = edge + 0.7 * self.look.eye.height + 0.1 * self.look.unit
-        stretched = place.sample(place.x, place.y - lift * rise(place.y, end, edge + np.minimum(lift, 0)))
+        y = place.y - lift * rise(place.y, end, edge + np.minimum(lift, 0))
+        stretched = place.sample(place.x, y)
+        if (smaller := float(rise(1 - size, *SMALLER))) > 0 and self.look.iris is not None:
+            stretched += smaller * (self._own(self.look.iris[1], place.x, y) - stretched)
         new = float(max(rise(-float(lift.min()) / self.look.eye.height, STRETCHED, FILLED), rise(opened, *SHUT)))
         return stretched if new == 0 else stretched + new * (self.look.bare_below - stretched)
 

@@ -24,6 +24,10 @@ LEAST, NEAREST = 4, 3
 """Columns of the lash that have to be free to be measured alone, and in how many steps from its line it is sought."""
 HALF = 0.5
 """What is before an eye, from which on a pixel is not its own."""
+RIM, RIM_BELOW = 1.5, 1.3
+"""Radii beyond which nothing is iris, and below the line of the lower lid, where its lash may be."""
+PALE, BRIGHTEST = 0.86, 0.9
+"""How bright the white of an eye is at least, against the brightest tenth of what is between the lids."""
 REACH = 0.4
 """How far beyond its corners an eye moves, in its half widths."""
 
@@ -66,6 +70,41 @@ class EyeLook:
     def middle(self) -> float:
         """x between the corners."""
         return float(self.eye.upper[[0, -1], 0].mean())
+
+    @cached_property
+    def iris(self) -> tuple[Floats, Floats] | None:
+        """The iris cut out, and the eye without it, each (rows, columns, 4); None where too little of them shows."""
+        iris, white = self._iris_and_white
+        rows = np.flatnonzero(white.any(axis=1))
+        if len(rows) < 2 or not iris.any():
+            return None
+        colours = np.stack([np.median(self._seen[row][white[row]], axis=0) for row in rows])
+        number = np.arange(len(white))
+        filled = np.stack([np.interp(number, rows, colour) for colour in colours.T], axis=1)[:, None]
+        bare = self.place.sample(self.place.x, self.place.y)
+        bare[..., :3] += cv2.GaussianBlur(wider(iris), (3, 3), 0)[..., None] * (filled - bare[..., :3])
+        alone = np.dstack([self._seen, np.ones(iris.shape)]) * iris[..., None]
+        return alone.astype(np.float32), bare
+
+    @cached_property
+    def _iris_and_white(self) -> tuple[Flags, Flags]:
+        """Where (rows, columns) iris and white are seen.
+
+        The network's ellipse is off by a pixel or three: what counts is which colours are no white and no skin.
+        """
+        place, eye, pale = self.place, self.eye, self._seen.min(axis=2)
+        dx, dy = ((at - eye.iris[axis]) / eye.radii[axis] for axis, at in ((0, place.x), (1, place.y)))
+        far, bottom = np.hypot(dx, dy), heights(eye.lower, place.x)
+        free = (place.y > heights(eye.upper, place.x) + self.ink.below + 0.5) & (self._before[..., 0] < HALF)
+        inner = free & (place.y < bottom) & (np.abs(place.x - self.middle) < eye.width)
+        if not inner.any():
+            return inner, inner
+        pales = pale > PALE * np.quantile(pale[inner], BRIGHTEST)
+        below = (place.y < bottom + LOW * eye.height) & (np.abs(self._seen - self.lids[1]).max(axis=2) > FOREIGN)
+        near = ((far < RIM) & (place.y < bottom)) | ((far < RIM_BELOW) & below)
+        found = held_by(free & ~pales & near, far < HALF)
+        iris = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
+        return np.asarray(iris), np.asarray(inner & pales & ~iris)
 
     def uncover(self, before: Floats) -> None:
         """Take the outer end of the lash out of `before` (512, 512, 1): it lies upon the hair beside a face."""

@@ -17,6 +17,8 @@ TONGUE = np.array([0.86, 0.45, 0.46], np.float32)
 TEETH = np.array([0.99, 0.98, 0.97], np.float32)
 SHADES = ((INSIDE, 0.88), (TONGUE, 1.0))
 """Colours of mouths that the drawing does not show, and how bright their parts are in one that it shows."""
+GREY = 0.01
+"""How far apart red, green and blue are in the mean of a drawing without colours, at most."""
 MOVED = 0.04
 """How far lips move, in half widths of the face, until a mouth that was drawn open is painted anew."""
 FOREIGN, AROUND = 0.08, 0.12
@@ -105,7 +107,12 @@ class MouthPainter:
         teeth = cover(edge + min(0.07 * unit, 0.3 * most) - place.y)
         teeth = teeth * float(rise(most / unit, 0.08, 0.16))
         result: Floats = (colour + teeth[..., None] * (TEETH * dim - colour)).astype(np.float32)
-        return result
+        return np.repeat(luma(result)[..., None], 3, axis=2) if self._grey else result
+
+    @cached_property
+    def _grey(self) -> bool:
+        """Whether the drawing has no colours."""
+        return float(np.ptp(self.drawing[..., :3], axis=2).sum() / max(self.drawing[..., 3].sum(), 1)) < GREY
 
     @cached_property
     def _mouthless(self) -> Floats:
