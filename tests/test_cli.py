@@ -211,6 +211,7 @@ def test_ctrl_c_is_held_back_while_packages_load() -> None:
         (["animate", "in.png", "--audio", SPEECH, "--background", "in.webp", "-o", "./in.webp"], "would destroy"),
         (["animate", "in.png", "--audio", SPEECH, "-o", "x" * 300 + ".mp4"], "name too long"),
         (["animate", "in.png", "--audio", SPEECH, "-o", "out.mp4", "--background", "none"], "keeps no transparency"),
+        (["animate", "in.png", "--audio", SPEECH, "-o", "out.mp4", "--avatar", "thaa"], "avatar 'thaa' is unknown"),
         (["animate", "in.png", "--audio", SPEECH, "-o", "out.mp4", "--character", "frames"], "give --avatar tha"),
         (["animate", "frames", "--audio", SPEECH, "-o", "frames"], "would destroy frames"),
         (["inspect", "in.png", "--overlay", "in.png"], "would destroy in.png"),

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant import provenance
-from vivant.avatars import open_avatar
+from vivant.avatars import check_avatar, open_avatar
 from vivant.avatars.avatar import Avatar
 from vivant.compose import Composer
 from vivant.errors import FaceNotFoundError, SettingsError
@@ -109,6 +109,7 @@ class RenderSettings:
             raise SettingsError(f"duration {self.duration} is no length; give more than 0 seconds")
         if self.fps is not None and not 0 < self.fps <= 240:
             raise SettingsError(f"fps {self.fps} cannot be used; give a number above 0, at most 240")
+        check_avatar(self.avatar)
 
 
 @dataclass(frozen=True)
