@@ -29,6 +29,7 @@ Bytes = NDArray[np.uint8]
 GROUPS = {
     "brows": ["troubled", "angry", "lowered", "raised", "happy", "serious"],
     "lids": ["eye_wink", "eye_happy_wink", "eye_relaxed"],
+    "irises": ["iris_small"],
     "mouth": ["mouth_aaa", "mouth_iii", "mouth_uuu", "mouth_eee", "mouth_ooo"],
     "turns": ["head_x", "head_y", "neck_z", "body_y", "body_z"],
 }
