@@ -93,7 +93,6 @@ def _train_compact(options: TrainOptions, output: Path) -> int:
     if output.suffix != ".safetensors":
         raise SettingsError(f"{output}: weights are written as .safetensors; choose such a name")
     work = output.with_suffix(".training")
-    work.mkdir(parents=True, exist_ok=True)
     settings = FinderSettings(options.steps or FinderSettings.steps, seed=options.seed, device=options.device)
     finder = open_finder(output) if output.exists() else Finder()  # what is there learns on
     result = _report(options, train_finder(finder, work, settings), "pixels")
