@@ -242,7 +242,7 @@ def test_faces_that_were_asked_for_are_not_warned_of(samples: Path, tmp_path: Pa
 def test_leading_dashes_of_file_names() -> None:
     assert plain_name("-face.jpg") == "./-face.jpg"
     assert plain_name("-folder") == "./-folder"
-    for word in ("--video", "-o", "-0.5", "--fps=29.97", "face.jpg", "--", "-1", "-h", "-"):
+    for word in ("--video", "-o", "-0.5", "-50,0,2000", "--fps=29.97", "face.jpg", "--", "-1", "-h", "-"):
         assert plain_name(word) == word
 
 

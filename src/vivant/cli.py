@@ -186,12 +186,12 @@ def silent_natives() -> Iterator[None]:
 
 
 def plain_name(word: str) -> str:
-    """A file name with a leading dash, such as -face.jpg, made safe from being read as an option."""
+    """A file name with a leading dash, such as -face.jpg, made safe from being read as an option; numbers stay."""
     long = word.startswith("--")
     if not word.startswith("-") or word in ("-", "-o", "-h") or "=" in word or (long and "." not in word):
         return word
     try:
-        float(word)
+        [float(part) for part in word.split(",")]
     except ValueError:
         return f"./{word}"
     return word

@@ -217,8 +217,11 @@ def test_a_profile_is_made_of_a_video(samples: Path, tmp_path: Path) -> None:
         (["pose", "{here}", "-o", "{here}/o.png"], "character_model.yaml"),
         (["profile", "{girl}"], "where the profile goes"),
         (["profile", "-o", "{here}/p.toml", "--gain", "nose=1"], "no such parameter"),
+        (["profile", "-o", "{here}/p.toml", "--gain", "mouht=1.2"], "did you mean mouth"),
         (["profile", "-o", "{here}/p.toml", "--gain", "mouth"], "--gain 'mouth'"),
-        (["profile", "{girl}", "-o", "{here}/p.toml", "--seconds", "0"], "--seconds"),
+        (["profile", "{girl}", "-o", "{here}/p.toml", "--seconds", "0"], "--seconds 0 cannot be"),
+        (["profile", "{here}/rest.csv", "-o", "{here}/p.toml", "--start", "999"], "rest.csv ends before --start 999"),
+        (["pose", "{girl}", "-o", "{here}/o.png", "--character", "{girl}"], "run vivant distill"),
         (["profile", "{here}/none.npz", "-o", "{here}/p.toml"], "none.npz"),
         (["align", "{girl}", "-o", "{here}/o.jpg"], "needs transparency"),
         (["align", "{girl}", "-o", "{girl}"], "would destroy"),
@@ -234,6 +237,7 @@ def test_a_profile_is_made_of_a_video(samples: Path, tmp_path: Path) -> None:
 def test_mistakes_are_one_line(
     words: list[str], reason: str, girl: Path, painter: list[np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    save_motion(girl.with_name("rest.csv"), Motion.from_states(Fraction(30), [FaceState()] * 30))
     before = sorted(path.name for path in girl.parent.iterdir())
     assert cli.main([word.format(girl=girl, here=girl.parent) for word in words]) == 2
     shown = capsys.readouterr().err.splitlines()

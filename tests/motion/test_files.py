@@ -151,7 +151,7 @@ def broken_json(**changes: object) -> str:
         (".csv", b"", "0 rows"),
         (".csv", b"Timecode,EyeBlinkLeft\n1,2\n", "EyeLookDownLeft"),
         (".csv", b"\xff\xfe\x00", "not a readable"),
-        (".txt", b"", "rename"),
+        (".txt", b"", "not a motion file"),
     ],
 )
 def test_malformed_files_are_named_in_one_line(tmp_path: Path, ending: str, content: bytes, says: str) -> None:
@@ -199,7 +199,9 @@ def test_an_archive_of_something_else_is_told_by_the_field_it_lacks(tmp_path: Pa
 
 
 def test_a_missing_file_and_an_unwritable_place(tmp_path: Path) -> None:
-    with pytest.raises(MotionError, match="not a file"):
+    with pytest.raises(MotionError, match="not a motion file"):
+        load_motion(Path(__file__))
+    with pytest.raises(MotionError, match="not a motion file"):
         load_motion(tmp_path / "none.npz")
     with pytest.raises(MotionError, match="cannot be written"):
         save_motion(tmp_path / "no" / "where.npz", motion(1))

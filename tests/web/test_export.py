@@ -76,6 +76,7 @@ def test_the_command_writes_onnx(character: Path, tmp_path: Path) -> None:
         (["--webcam", "x", "--face-model", "y", "-o", "x"], "vision_bundle.mjs: no such file"),
         (["-o", "no/where"], "cannot be written"),
         (["-o", "."], "holds other files"),
+        (["-o", "disc.vivant"], "disc.vivant: it is a file; name a new folder"),
     ],
 )
 def test_mistakes_are_one_line(

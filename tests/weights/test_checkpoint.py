@@ -178,16 +178,17 @@ def test_the_newest_step_of_each_folder_is_found(tmp_path: Path) -> None:
     for name in (*steps, "a/model_ckpt_best.pt", "b/x.pth", "n.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"1")
-    found = [path.relative_to(tmp_path).as_posix() for path in find_checkpoints(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in find_checkpoints(tmp_path, "geneface")]
     assert found == ["a/model_ckpt_steps_10000.ckpt", "b/x.pth"]
-    assert find_checkpoints(tmp_path / "a/model_ckpt_best.pt") == [tmp_path / "a/model_ckpt_best.pt"]
+    assert find_checkpoints(tmp_path / "a/model_ckpt_best.pt", "tha4") == [tmp_path / "a/model_ckpt_best.pt"]
 
 
 def test_a_folder_without_checkpoints_says_so(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="no checkpoint in it"):
-        find_checkpoints(tmp_path)
+    for system, file in (("tha4", "body_morpher.pt"), ("tha3", "editor.pt"), ("real3d", "model_ckpt_steps_4")):
+        with pytest.raises(WeightsError, match=f"no checkpoint in it; .*{file}"):
+            find_checkpoints(tmp_path, system)
     with pytest.raises(WeightsError, match="no such folder"):
-        find_checkpoints(tmp_path / "absent")
+        find_checkpoints(tmp_path / "absent", "tha4")
 
 
 def test_networks_are_told_apart() -> None:

@@ -48,16 +48,23 @@ def test_weights_from_import_to_verify(folder: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["import", "geneface"], "takes other words"),
+        (["import"], "takes a system and the folder of its files"),
+        (["import", "tha4", "girl.vivant"], "needs no import; give it as the picture"),
+        (["import", "tha4", "girl"], "needs no import; give it as the picture"),
         (["import", "nerf", "."], "no system 'nerf'"),
         (["import", "real3d", "absent"], "absent: no such folder"),
-        (["show"], "takes other words"),
+        (["show"], "takes one name"),
         (["show", "geneface/none"], "no weights 'geneface/none'"),
-        (["list", "geneface"], "takes other words"),
+        (["list", "geneface"], "takes no other words"),
         (["forget"], "vivant weights --help"),
     ],
 )
-def test_a_mistake_gives_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_gives_one_line(
+    folder: Path, words: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "girl").mkdir()
+    (folder / "girl" / "character_model.yaml").touch()
+    monkeypatch.chdir(folder)
     assert main(["weights", *words]) == 2
     said = capsys.readouterr()
     assert said.out == ""

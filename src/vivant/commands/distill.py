@@ -17,6 +17,7 @@ from tyro.conf import Positional, arg
 
 from vivant.avatars.tha.align import SIDE, align, at_home, placement_notes
 from vivant.avatars.tha.tha import COMPACT, POSERS, is_character
+from vivant.commands.checks import check_training
 from vivant.commands.telling import warn, worth_saying
 from vivant.commands.tha import parse_head
 from vivant.errors import SettingsError, WeightsError
@@ -88,16 +89,15 @@ def distill(options: DistillOptions) -> int:
     from vivant.avatars.tha.character import save_character
     from vivant.training.tha.distill import distil
 
-    if options.device != "cpu" and not torch.cuda.is_available():
-        raise SettingsError(f"there is no device {options.device} for PyTorch here; use --device cpu")
-    torch.set_num_threads(max(options.threads, 1))
+    torch.set_num_threads(options.threads)
     torch.set_float32_matmul_precision("high")
+    settings = _settings(options)
     teacher, name = _teacher(options)
     work = options.work or options.output.with_name(f"{options.output.name}.work")
     try:
         with shown_progress("teacher", as_json=options.json) as progress:
             tell = _teller(as_json=options.json)
-            result = distil(teacher, name, work, _settings(options), tell, progress)
+            result = distil(teacher, name, work, settings, tell, progress)
     except KeyboardInterrupt:
         print(f"vivant: the same command goes on from {work}", file=sys.stderr)
         raise
@@ -119,6 +119,7 @@ def _check(options: DistillOptions) -> None:
     spare_inputs(options.output, [options.drawing])
     if not options.output.resolve().parent.is_dir():
         raise SettingsError(f"{options.output}: the folder does not exist; create it first")
+    check_training(options.seed, options.device, options.threads)
     if options.steps is not None and not 0 < options.steps <= 100:
         raise SettingsError(f"--steps {options.steps:g} cannot be; give a factor such as 0.1 or 2")
     if options.mask is not None and options.method != "published":
@@ -133,19 +134,19 @@ def _settings(options: DistillOptions) -> DistillSettings:
     usual = DistillSettings()
     if options.method == "published":
         mask = None if options.mask is None else _mask(options.mask)
-        return replace(
-            usual, method="published", examples=options.examples or BODY_EXAMPLES, seed=options.seed, mask=mask
-        )
+        examples = BODY_EXAMPLES if options.examples is None else options.examples
+        return replace(usual, method="published", examples=examples, seed=options.seed, mask=mask)
 
     examples, factor = (1024, 1.0) if options.device == "cpu" else (8192, 4.0)
-    factor = options.steps or factor
+    examples = examples if options.examples is None else options.examples
+    factor = factor if options.steps is None else options.steps
 
     def length(recipe: Recipe) -> Recipe:
         return replace(recipe, steps=max(1, round(recipe.steps * factor)))
 
     return replace(
         usual,
-        examples=options.examples or examples,
+        examples=examples,
         face=length(usual.face),
         flow=length(usual.flow),
         body=length(usual.body),

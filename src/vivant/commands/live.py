@@ -43,7 +43,7 @@ from vivant.motion.live.mirror import in_mirror
 from vivant.motion.live.newest import newest_of
 from vivant.motion.live.pointer import Pointer, pointer_states
 from vivant.motion.live.rest import from_rest
-from vivant.motion.live.sockets import Heard, UdpReader, UdpSettings, udp_states
+from vivant.motion.live.sockets import Heard, UdpReader, UdpSettings, address_of, check_port, is_own, udp_states
 from vivant.motion.live.webcam import WebcamSettings, newest_pictures, webcam_states
 from vivant.motion.motion import Motion
 from vivant.motion.retime import at_rate
@@ -90,7 +90,7 @@ class DriverOptions:
     phone: str | None = None
     """Address of the phone: it is asked to start; without it start the app's stream by hand."""
     sender: str | None = None
-    """Listen to this address only; none: to the first that speaks."""
+    """Listen to this host only, by address or name; none: to the first that speaks."""
     mirror: Literal["auto", "on", "off"] = "auto"
     """Left for right; auto: for webcam, iphone and openseeface."""
     rest: Literal["first", "none"] = "first"
@@ -189,6 +189,7 @@ def _check(options: LiveOptions, targets: tuple[Target, ...]) -> None:
         raise SettingsError("the mouse is seen over the window or the page only; add --to window or --to browser")
     if driver.smooth is not None and not 0 <= driver.smooth <= 10:
         raise SettingsError(f"smooth is {driver.smooth:g}; give 0 to 10")
+    _check_ports(driver, options.show, targets)
     if options.picture is None and (
         not set(targets) <= {"vmc", "vts"} or (output and output.suffix.lower() not in MOTIONS)
     ):
@@ -197,6 +198,16 @@ def _check(options: LiveOptions, targets: tuple[Target, ...]) -> None:
         inputs = [path for path in (options.picture, driver.motion) if path is not None and path.is_file()]
         spare_inputs(output, inputs)
         (files.check_place if output.suffix.lower() in MOTIONS else check_place)(output)
+
+
+def _check_ports(driver: DriverOptions, show: ShowOptions, targets: tuple[Target, ...]) -> None:
+    check_port(driver.port or 0)
+    check_port(show.web_port)
+    for port in (show.vmc_port, show.vts_port):
+        check_port(port, 1)
+    back = driver.source in PORTS and "vmc" in targets and _port(driver) == show.vmc_port
+    if back and is_own(address_of(show.vmc_host)):
+        raise SettingsError(f"vivant would hear itself at port {show.vmc_port}; give another --port or --vmc-port")
 
 
 # what draws
@@ -218,7 +229,7 @@ def open_draw(options: LiveOptions) -> Draw:
     else:
         avatar, portrait = open_avatar(options.avatar), open_portrait(picture, model_file=options.driver.face_model)
     whole = min(LARGEST_SIDE, max(portrait.size)) if look.crop == "whole" else None
-    window = view(portrait, look.crop, look.size or whole)
+    window = view(portrait, look.crop, whole if look.size is None else look.size)
     composer = Composer(portrait, window, look.background)
     prepared = avatar.prepare(portrait, window, cutout=composer.cutout)
     label = provenance.draw_label("synthetic", window.rows, window.columns) if look.mark else None
@@ -285,15 +296,18 @@ def _source(options: LiveOptions, pointer: Pointer, readers: list[UdpReader], st
 def _udp_source(driver: DriverOptions, readers: list[UdpReader], stack: ExitStack) -> Items:
     kind = driver.source
     host = driver.host or ("0.0.0.0" if kind == "iphone" else "127.0.0.1")
-    port = PORTS[kind] if driver.port is None else driver.port
     most = vmc.PACKETS_PER_SECOND if kind == "vmc" else UdpSettings.packets_per_second
     largest = 65_507 if kind != "iphone" else UdpSettings.largest
-    reader = stack.enter_context(UdpReader(UdpSettings(port, host, driver.sender, most, largest)))
+    reader = stack.enter_context(UdpReader(UdpSettings(_port(driver), host, driver.sender, most, largest)))
     readers.append(reader)
     _say(f"listening for {kind} at UDP {host}:{reader.port}")
     if kind == "iphone":
         return udp_states(reader, ifacialmocap.parse_state, ifacialmocap.greeting(driver.phone))
     return udp_states(reader, vmc.VmcFace().feed if kind == "vmc" else openseeface.OpenSeeFace().feed)
+
+
+def _port(driver: DriverOptions) -> int:
+    return PORTS[driver.source] if driver.port is None else driver.port
 
 
 def _webcam_source(driver: DriverOptions, stack: ExitStack) -> Items:

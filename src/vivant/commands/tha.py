@@ -276,13 +276,17 @@ def make_profile(options: ProfileOptions) -> int:
     if options.output is None or options.output.suffix.lower() != ".toml":
         raise SettingsError("say where the profile goes, such as -o me.toml")
     if not (0 <= options.start < float("inf") and 0 < options.seconds <= LONGEST_REST):
-        raise SettingsError(f"--start and --seconds must be 0 or more, and more than 0 up to {LONGEST_REST:g}")
+        told = f"--start {options.start:g} --seconds {options.seconds:g}"
+        raise SettingsError(f"{told} cannot be; start at 0 or later, for up to {LONGEST_REST:g} seconds")
     if options.driver is not None:
         spare_inputs(options.output, [options.driver])
     before = Profile() if options.base is None else load_profile(options.base)
     made = replace(before, gains={**before.gains, **_parse_values(options.gain, "--gain")})
     if options.driver is not None:
-        made = calibrate(resting_states(options.driver, options.start, options.seconds), made)
+        states = resting_states(options.driver, options.start, options.seconds)
+        if not states:
+            raise SettingsError(f"{options.driver} ends before --start {options.start:g}; start sooner")
+        made = calibrate(states, made)
     save_profile(options.output, made)
     x, y, z = np.degrees(angles_of(made.neutral.rotation)).tolist()
     if options.json:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.commands.checks import check_training
 from vivant.commands.telling import warn
 from vivant.commands.train_options import TrainOptions
 from vivant.errors import SettingsError
@@ -21,6 +22,9 @@ Floats = NDArray[np.float32]
 
 def train(options: TrainOptions) -> int:
     """`vivant train`"""
+    check_training(options.seed, options.device, options.threads)
+    if options.steps is not None and options.steps < 1:
+        raise SettingsError(f"steps is {options.steps}; give 1 or more")
     if options.what.startswith("tha"):
         from vivant.commands.train_tha import train_tha
 

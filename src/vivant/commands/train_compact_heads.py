@@ -47,9 +47,8 @@ def _train(options: TrainOptions, folder: Path, output: Path) -> int:
     from vivant.training.real3d.compact import CompactRecipe, ViewHead, open_head, save_head, train_compact
 
     work = output.with_suffix(".training")
-    work.mkdir(parents=True, exist_ok=True)
     recipe = CompactRecipe(options.steps or CompactRecipe.steps, seed=options.seed, device=options.device)
-    begun = any(work.iterdir())
+    begun = work.is_dir() and any(work.iterdir())
     # What is there learns on.
     head, before = open_head(output) if output.exists() and not begun else (ViewHead(), "")
     standing = None

@@ -60,9 +60,9 @@ def _train(options: TrainOptions, stage: StageName, work: Path) -> int:
     recipe: AnyRecipe = read_recipe(options.recipe, RECIPES[stage])
     if options.steps is not None:
         recipe = replace(recipe, course=replace(recipe.course, steps=options.steps))
+    source = _source(options, recipe)
     if recipe.vgg19 is None and recipe.vgg_face is None:
         print("vivant: without vgg19 and vgg_face only the L1 losses are used; pictures stay softer", file=sys.stderr)
-    source = _source(options, recipe)
     report: Report | None = None
     with shown_progress("train", as_json=options.json) as progress:
         for report in train_stage(recipe, source, work, options.device, work / SHEET if options.preview else None):

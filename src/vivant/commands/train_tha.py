@@ -70,10 +70,11 @@ def _train_stage(options: TrainOptions, work: Path) -> int:
         device=options.device,
         workers=options.threads if options.device != "cpu" else 0,
     )
+    examples = _examples(options)
     perceptual = None if options.vgg is None else open_perceptual(options.vgg)
     if perceptual is None:
         print("vivant: without --vgg only the L1 losses are used; pictures stay softer", file=sys.stderr)
-    return _report(options, train_stage(_examples(options), work, settings, perceptual), "dB")
+    return _report(options, train_stage(examples, work, settings, perceptual), "dB")
 
 
 def _examples(options: TrainOptions) -> Examples:
@@ -93,7 +94,6 @@ def _train_compact(options: TrainOptions, output: Path) -> int:
     if output.suffix != ".safetensors":
         raise SettingsError(f"{output}: weights are written as .safetensors; choose such a name")
     work = output.with_suffix(".training")
-    work.mkdir(parents=True, exist_ok=True)
     settings = FinderSettings(options.steps or FinderSettings.steps, seed=options.seed, device=options.device)
     finder = open_finder(output) if output.exists() else Finder()  # what is there learns on
     result = _report(options, train_finder(finder, work, settings), "pixels")

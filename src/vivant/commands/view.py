@@ -136,7 +136,7 @@ def sheet(avatar: Avatar[Any], portrait: Portrait, options: ViewOptions, progres
     """Views (rows, columns, 4) from `PITCHES`, above first, and `YAWS`."""
     turns = [rotation_from_angles(*np.radians([yaw, pitch, 0.0])) for pitch, yaw in product(PITCHES, YAWS)]
     states = [FaceState(rotation=turn) for turn in turns]
-    look = PictureSettings(options.crop, options.size or CELL, options.background)
+    look = PictureSettings(options.crop, CELL if options.size is None else options.size, options.background)
     cells = list(_counted(animate(portrait, states, avatar, look, RATE), len(states), progress))
     rows = [cells[at : at + len(YAWS)] for at in range(0, len(cells), len(YAWS))]
     return np.vstack([np.hstack(row) for row in rows])

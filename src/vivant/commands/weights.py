@@ -15,6 +15,14 @@ from vivant.errors import SettingsError
 from vivant.weights import store
 from vivant.weights.store import Stored
 
+WORDS = {
+    "import": ((2,), "a system and the folder of its files, such as: vivant weights import tha4 FOLDER"),
+    "list": ((0,), "no other words"),
+    "show": ((1,), "one name as vivant weights list shows it"),
+    "verify": ((0, 1), "one name as vivant weights list shows it, or none"),
+}
+"""How many words an action takes, and which."""
+
 
 @dataclass(frozen=True)
 class WeightsOptions:
@@ -40,9 +48,9 @@ class WeightsOptions:
 
 def weights(options: WeightsOptions) -> int:
     """`vivant weights`"""
-    wanted = {"import": (2,), "list": (0,), "show": (1,), "verify": (0, 1)}[options.action]
+    wanted, told = WORDS[options.action]
     if len(options.words) not in wanted:
-        raise SettingsError(f"weights {options.action} takes other words; see vivant weights --help")
+        raise SettingsError(f"weights {options.action} takes {told}; see vivant weights --help")
     if options.action == "import":
         found = _import_weights(options.words[0], Path(options.words[1]), options)
     else:
@@ -60,6 +68,7 @@ def _import_weights(system: str, place: Path, options: WeightsOptions) -> Sequen
     """Everything stored from the checkpoints at `place`."""
     from vivant.avatars.real3d import released as real3d
     from vivant.avatars.real3d.face_store import store_face
+    from vivant.avatars.tha.character import DESCRIPTION
     from vivant.avatars.tha.networks import released as tha
     from vivant.evaluate import syncnet
     from vivant.motion.speech.networks import released
@@ -74,6 +83,8 @@ def _import_weights(system: str, place: Path, options: WeightsOptions) -> Sequen
     systems = list(dict.fromkeys(release.system for release in known))
     if system not in systems:
         raise SettingsError(f"there is no system {system!r}; give one of {', '.join(systems)} and {heads.SYSTEM}")
+    if place.suffix.lower() == ".vivant" or (place / DESCRIPTION).is_file():
+        raise SettingsError(f"{place}: a character of its own needs no import; give it as the picture, or --character")
     faces = [] if options.bfm is None else [store_face(options.bfm, options.licence)]
     done = import_weights(place, [release for release in known if release.system == system], options.licence)
     warn(f"not imported: {line}" for line in done.left)

@@ -88,9 +88,10 @@ def check_place(path: str | Path) -> None:
 def load_motion(path: str | Path) -> Motion:
     """Read the motion file `path`; raises MotionError that names the file and what is wrong with it."""
     path = Path(path)
-    reader: Callable[[Path], Motion] = _by_extension(path, {".npz": _read_npz, ".json": _read_json, ".csv": _read_csv})
-    if not path.is_file():
-        raise MotionError(f"{str(path)!r} is not a file; give a .npz, .json or .csv motion")
+    readers: dict[str, Callable[[Path], Motion]] = {".npz": _read_npz, ".json": _read_json, ".csv": _read_csv}
+    reader = readers.get(path.suffix.lower())
+    if reader is None or not path.is_file():
+        raise MotionError(f"{str(path)!r} is not a motion file; give a .npz, .json or .csv motion")
     try:
         return reader(path)
     except MotionError as error:

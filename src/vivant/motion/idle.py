@@ -58,6 +58,12 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise SettingsError(f"{name} is {value}; give a value from {low:g} to {high:g}")
 
 
+def check_seed(seed: int) -> None:
+    """Raise SettingsError for a seed below 0, which generators of chance do not take."""
+    if seed < 0:
+        raise SettingsError(f"seed is {seed}; give 0 or a positive whole number")
+
+
 def idle(rate: Fraction = Fraction(25), settings: IdleSettings = IdleSettings(), seed: int = 0) -> Iterator[FaceState]:
     """Endless states of a calm face, one per 1/`rate` seconds; the same for the same seed.
 

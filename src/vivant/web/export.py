@@ -61,7 +61,9 @@ def export_web(folder: Path, character: Character, tracker: Tracker | None = Non
     Raises SettingsError where the folder holds other files or a file of the `tracker` is missing, WeightsError where
     the weights do not fit.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not is_page(folder))):
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder}: it is a file; name a new folder")
+    if folder.exists() and any(folder.iterdir()) and not is_page(folder):
         raise SettingsError(f"{folder}: it holds other files; name a new folder")
     if not folder.parent.is_dir():
         raise SettingsError(f"{folder}: cannot be written; there is no folder {folder.parent}")

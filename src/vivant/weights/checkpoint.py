@@ -26,12 +26,18 @@ STEP = re.compile(r"model_ckpt_steps_(\d+)\.ckpt")
 """Names of a training's checkpoints; the newest of a folder counts."""
 ROOTS = {"model", "disc_model", "disc", "head_model"}
 """Children of a training task that are networks; what comes behind in a key is the network's own."""
+EXAMPLES = {
+    "tha3": "eyebrow_decomposer.pt and editor.pt",
+    "tha4": "eyebrow_decomposer.pt and body_morpher.pt",
+    "metrics": "syncnet_v2.model",
+}
+"""Files of the systems that are not published as checkpoints of a training."""
 MOST_FILES = 200
 MOST_BYTES = 16 * 2**30
 
 
-def find_checkpoints(place: Path) -> list[Path]:
-    """Checkpoint files at `place`, a file or a folder with folders; of a training run only the newest step.
+def find_checkpoints(place: Path, system: str) -> list[Path]:
+    """Checkpoint files of `system` at `place`, a file or a folder with folders; of a training only the newest step.
 
     Raises WeightsError where there are none, or more than 200.
     """
@@ -45,7 +51,8 @@ def find_checkpoints(place: Path) -> list[Path]:
         others = [] if steps else [name for name in names if Path(name).suffix.lower() in SUFFIXES]
         found += [Path(folder, name) for name in (*others, *([steps[max(steps)]] if steps else []))]
     if not found:
-        raise WeightsError(f"{place}: no checkpoint in it; expected files such as model_ckpt_steps_400000.ckpt")
+        expected = EXAMPLES.get(system, "model_ckpt_steps_400000.ckpt")
+        raise WeightsError(f"{place}: no checkpoint in it; expected files such as {expected}")
     if len(found) > MOST_FILES:
         raise WeightsError(f"{place}: {len(found)} files that could be checkpoints; give a folder with fewer")
     return sorted(found)

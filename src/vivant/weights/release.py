@@ -54,7 +54,7 @@ def import_weights(place: Path, releases: Sequence[Release], licence: str) -> Im
     """
     stored: dict[str, Stored] = {}
     left: list[str] = []
-    for path in find_checkpoints(place):
+    for path in find_checkpoints(place, releases[0].system):
         digest = file_hash(path)
         with read_checkpoint(path) as tensors:
             for root, network in sorted(networks_in(tensors).items(), key=lambda item: item[0].count(".")):

@@ -142,12 +142,12 @@ def test_a_bad_file_of_ours_gives_one_clear_line(tmp_path: Path, character: Char
     tensors = {key: tensor.clone() for key, tensor in load_file(path).items()}
     cases: list[tuple[bytes | dict[str, torch.Tensor], str]] = [
         (whole[:1000], "not a whole .safetensors file"),
-        (b"", "0 bytes"),
+        (b"", "the file is empty"),
         ({key: value for key, value in tensors.items() if key != "face.last.bias"}, "1 missing"),
         (tensors | {"other": torch.zeros(2)}, "neither face nor body"),
         (tensors | {"face.last.bias": torch.full((4,), torch.inf)}, "not finite"),
         ({key: value for key, value in tensors.items() if key != "picture"}, "not a character"),
-        (tensors | {"picture": torch.zeros(64, dtype=torch.uint8)}, "cannot be decoded"),
+        (tensors | {"picture": torch.zeros(64, dtype=torch.uint8)}, "the drawing cannot be decoded .it is no PNG"),
     ]
     for content, message in cases:
         if isinstance(content, bytes):

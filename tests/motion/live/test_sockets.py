@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from vivant.errors import MediaError, SettingsError
-from vivant.motion.live.sockets import BATCH, PacketError, UdpReader, UdpSettings, udp_states
+from vivant.motion.live.sockets import BATCH, PacketError, UdpReader, UdpSettings, is_own, udp_states
 from vivant.motion.state import FaceState
 
 
@@ -69,6 +69,14 @@ def test_a_named_sender_stays_the_only_one() -> None:
         assert reader.counts.foreign == 1
 
 
+def test_a_sender_may_be_named_by_its_name() -> None:
+    with open_reader(sender="localhost") as reader, sender() as way:
+        way.sendto(b"1", ("127.0.0.1", reader.port))
+        assert reader.read(number, 1.0) == 1
+    with pytest.raises(MediaError, match=r"no host 'nosuch\.invalid'"):
+        open_reader(sender="nosuch.invalid").__enter__()
+
+
 def test_a_flood_costs_a_bounded_number_of_parses() -> None:
     parsed = []
 
@@ -121,6 +129,11 @@ def test_a_taken_port_is_one_clear_line() -> None:
 def test_a_port_that_does_not_exist() -> None:
     with pytest.raises(SettingsError, match="port 70000"):
         UdpSettings(70000)
+
+
+def test_which_addresses_are_of_this_machine() -> None:
+    assert is_own("127.0.0.1")
+    assert not is_own("192.0.2.1")  # of no machine at all
 
 
 def test_an_unknown_phone() -> None:

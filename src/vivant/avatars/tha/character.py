@@ -143,7 +143,9 @@ def _check_size(path: Path, most: int) -> None:
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; a character needs its description, a picture and two networks")
     size = path.stat().st_size
-    if not 0 < size <= most:
+    if size == 0:
+        raise WeightsError(f"{path}: the file is empty (0 bytes)")
+    if size > most:
         raise WeightsError(f"{path}: {size} bytes, but at most {most} are expected; is it the right file?")
 
 
@@ -163,6 +165,8 @@ def _check_finite(tensors: Tensors, source: str) -> None:
 
 def _own(path: Path) -> Character:
     _check_size(path, MOST_BYTES)
+    if path.suffix.lower() != ".vivant":
+        raise WeightsError(f"{path}: not a character; run vivant distill {path} -o {path.stem}.vivant first")
     tensors, told = read_safetensors(path)
     if told.get("format") != FORMAT or "picture" not in tensors:
         raise WeightsError(f"{path}: not a character; give a .vivant file or a folder with {DESCRIPTION}")
@@ -186,7 +190,7 @@ def _own(path: Path) -> Character:
 
 def _picture(data: bytes, source: str) -> Bytes:
     """A PNG of 512 x 512 with alpha; bounded before it is decoded."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         image = Image.open(io.BytesIO(data), formats=("PNG",))
@@ -196,5 +200,7 @@ def _picture(data: bytes, source: str) -> Bytes:
         return np.array(image)
     except MediaError:
         raise
+    except UnidentifiedImageError:
+        raise MediaError(f"{source}: the drawing cannot be decoded (it is no PNG)") from None
     except Exception as error:  # decoders of untrusted bytes raise whatever they like
         raise MediaError(f"{source}: the drawing cannot be decoded ({' '.join(str(error).split())[:120]})") from None

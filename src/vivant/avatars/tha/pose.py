@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,6 +79,11 @@ def _named(name: str) -> tuple[str, ...]:
     both = (f"{name}_left", f"{name}_right")
     if both[0] in INDEX:
         return both
-    near = difflib.get_close_matches(name, INDEX, 3, 0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else f"they are {', '.join(INDEX)}"
-    raise SettingsError(f"{name!r} is not a parameter of a pose; {hint}")
+    raise SettingsError(f"{name!r} is not a parameter of a pose; {meant(name, INDEX)}")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What a user may have meant by `name`: the nearest of `known`, or any of them."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 3, 0.5)
+    return f"did you mean {', '.join(near)}?" if near else f"they are {', '.join(known)}"

@@ -270,7 +270,7 @@ def _stored_networks(name: str) -> dict[str, nn.Module]:
 def _published_networks(name: str, place: Path) -> dict[str, nn.Module]:
     wanted = [release for variant in VARIANTS[name] for release in _of(variant)]
     found: dict[str, nn.Module] = {}
-    for path in find_checkpoints(place):
+    for path in find_checkpoints(place, wanted[0].system):
         with read_checkpoint(path) as tensors:
             release = recognise(tensors, wanted, str(path))
             if release is not None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vivant.avatars.tha.angles import angles_of, rotation_of
 from vivant.avatars.tha.constants import OWN, Constants
-from vivant.avatars.tha.pose import PARAMETERS
+from vivant.avatars.tha.pose import PARAMETERS, meant
 from vivant.avatars.tha.smoother import Smoothing, nearest_rotation
 from vivant.errors import SettingsError
 from vivant.face import arkit
@@ -48,10 +48,10 @@ class Profile:
     """For live drivers; files are smoothed without delay by `motion.edits`."""
 
     def __post_init__(self) -> None:
-        known = {name for one in PARAMETERS for name in _names(one.name, one.category)}
+        known = dict.fromkeys(name for one in PARAMETERS for name in _names(one.name, one.category))
         for name, gain in self.gains.items():
             if name not in known:
-                raise SettingsError(f"gain of {name!r}: there is no such parameter or category; see vivant pose --list")
+                raise SettingsError(f"gain of {name!r}: there is no such parameter or category; {meant(name, known)}")
             if not 0 <= gain <= LARGEST_GAIN:
                 raise SettingsError(f"gain of {name!r} is {gain:g}; give 0 to {LARGEST_GAIN:g}")
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.errors import SettingsError
-from vivant.motion.idle import IdleSettings
+from vivant.motion.idle import IdleSettings, check_seed
 from vivant.motion.live.calm import Calm
 from vivant.motion.live.newest import Newest, newest_of
 from vivant.motion.live.sockets import Heard
@@ -45,11 +45,12 @@ class LiveSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("most_per_second", "calm_per_second"):
-            if not 1 <= getattr(self, name) <= 240:
-                raise SettingsError(f"{name} is {getattr(self, name)}; give 1 to 240 frames per second")
+        for rate in (self.most_per_second, self.calm_per_second):
+            if not 1 <= rate <= 240:
+                raise SettingsError(f"{rate:g} frames per second cannot be shown; give 1 to 240")
         if self.seconds is not None and not self.seconds > 0:
             raise SettingsError(f"seconds is {self.seconds}; give more than 0")
+        check_seed(self.seed)
 
 
 @dataclass

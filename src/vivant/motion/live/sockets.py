@@ -72,14 +72,13 @@ class UdpSettings:
     host: str = "127.0.0.1"
     """Address of the own interface; 0.0.0.0 for all, which a phone needs."""
     sender: str | None = None
-    """Address of the only host that is listened to; none: the first that sends a sound packet, until it is silent."""
+    """Name or address of the only host that is heard; none: the first that sends a sound packet, until it is silent."""
     packets_per_second: int = 300
     largest: int = 8192
     """Bytes of a packet."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port < 65536:
-            raise SettingsError(f"port {self.port} does not exist; give a number from 0 to 65535")
+        check_port(self.port)
 
 
 @dataclass
@@ -95,7 +94,8 @@ class UdpReader:
     _filled: float = 0.0
 
     def __enter__(self) -> Self:
-        """Open the socket; raises MediaError where the port is taken or the host is not of this machine."""
+        """Open the socket; raises MediaError where the port is taken, or a host is not known."""
+        sender = self.settings.sender and address_of(self.settings.sender)
         way = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             way.bind((self.settings.host, self.settings.port))
@@ -104,7 +104,7 @@ class UdpReader:
             place = f"{self.settings.host}:{self.settings.port}"
             raise MediaError(f"cannot listen at {place} ({error.strerror}); choose another --port or --host") from None
         way.setblocking(False)
-        self._socket, self._sender, self._filled = way, self.settings.sender, time.perf_counter()
+        self._socket, self._sender, self._filled = way, sender, time.perf_counter()
         self._tokens = self._burst
         return self
 
@@ -209,6 +209,30 @@ def udp_states(
             reader.send(*hello)
         state = reader.read(parse)
         yield None if state is None else Heard(state, time.perf_counter())
+
+
+def check_port(port: int, least: int = 0) -> None:
+    """Raise SettingsError for a number that no port has; 0, where it is allowed, stands for any free one."""
+    if not least <= port < 65536:
+        raise SettingsError(f"port {port} does not exist; give a number from {least} to 65535")
+
+
+def address_of(host: str) -> str:
+    """The address of a host's name; raises MediaError if there is no such host."""
+    try:
+        return socket.gethostbyname(host)
+    except (OSError, UnicodeError):
+        raise MediaError(f"there is no host {host!r}; give its address, such as 192.168.0.20") from None
+
+
+def is_own(address: str) -> bool:
+    """Whether `address` is one of this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+        try:
+            way.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def send_quietly(way: socket.socket, data: bytes, address: tuple[str, int]) -> None:

@@ -16,14 +16,13 @@ from typing import Literal, Self
 
 import numpy as np
 
-from vivant.errors import MediaError
 from vivant.face.arkit import CURVES
 from vivant.face.pose import angles_from_rotation, rotation_from_angles
 from vivant.motion.idle import NECK
 from vivant.motion.live.ifacialmocap import gaze_of_looks
 from vivant.motion.live.osc import Argument, Message, parse_osc, write_bundles
 from vivant.motion.live.presets import curves_of_blends, knows, presets_of_curves
-from vivant.motion.live.sockets import PacketError, send_quietly
+from vivant.motion.live.sockets import PacketError, address_of, send_quietly
 from vivant.motion.measure import set_looks
 from vivant.motion.state import FaceState, Floats
 
@@ -162,10 +161,7 @@ class VmcSender:
 
     def __enter__(self) -> Self:
         """Find the host; raises MediaError if there is none of this name."""
-        try:
-            self._address = (socket.gethostbyname(self.host), self.port)
-        except OSError:
-            raise MediaError(f"there is no host {self.host!r}; give its address, such as 127.0.0.1") from None
+        self._address = (address_of(self.host), self.port)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._start = time.perf_counter()
         return self

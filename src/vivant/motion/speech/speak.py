@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.errors import SettingsError
-from vivant.motion.idle import check_range
+from vivant.motion.idle import check_range, check_seed
 from vivant.motion.speech.emotion import EMOTIONS, EmotionName, speak_with
 from vivant.motion.speech.learned import TEMPERATURE, learned_mouth
 from vivant.motion.speech.mouth import Mouth
@@ -53,8 +53,7 @@ class SpeechSettings:
         check_range("temperature", self.temperature or 0.0, 0.0, 1.0)
         check_range("emotion_strength", self.emotion_strength, 0.0, 1.5)
         check_range("rate", float(self.rate), 1.0, 240.0)
-        if self.seed < 0:
-            raise SettingsError(f"seed is {self.seed}; give 0 or a positive whole number")
+        check_seed(self.seed)
         if self.emotion not in EMOTIONS:
             raise SettingsError(f"emotion {self.emotion!r} is unknown; use {', '.join(EMOTIONS)}")
 

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from vivant.avatars.real3d.camera import camera_of_pose
 from vivant.avatars.real3d.head_window import HeadWindow
+from vivant.errors import SettingsError
 from vivant.face.ict import IctHead
 from vivant.face.pose import rotation_from_angles
 from vivant.training.real3d.compact_shards import STEPS, save_examples
@@ -155,6 +156,8 @@ def _example(scene: Scene, source: Seen, around: list[Seen], random: np.random.G
 
 def prepare_heads(model: IctHead, folder: Path, heads: int, seed: int) -> Iterator[int]:
     """Render `heads` people into `folder`, one shard each; yields how many there are. Those that are there are kept."""
+    if heads < 1:
+        raise SettingsError(f"{heads} heads; give 1 or more")
     body = open_body(model)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(heads):

@@ -82,12 +82,12 @@ def train_stage(
     `work` holds the standing, see `checkpoint`, and a line of figures for each report. Raises SettingsError where it
     belongs to another recipe, or a loss is no number any more; WeightsError for files that do not fit.
     """
-    work.mkdir(parents=True, exist_ok=True)
     training = begin(recipe, join_crew(device))
     first = resume(training, work)
     course = recipe.course
     reader = Reader(source, course.batch, course.seed, training.crew.rank, course.readers)
     started = saved = time.monotonic()
+    work.mkdir(parents=True, exist_ok=True)
     with open(work / FIGURES, "a", encoding="utf-8") as record:
         for step, pair in zip(range(first, recipe.steps), reader.batches(first, recipe.steps), strict=False):
             take_step(training, moved(pair, training.crew.device), step)

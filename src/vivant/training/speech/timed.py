@@ -56,7 +56,6 @@ def make_timed_speech(folder: Path, seed: int = 0, voices: Sequence[Voice] = HEL
 
     Raises SettingsError if no voice is installed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     found, missing = [], []
     for number, voice in enumerate(voices):
         try:
@@ -106,6 +105,7 @@ def _write(folder: Path, voice: Voice, kept: Sequence[tuple[str, Utterance]]) ->
         at += len(sound) / RATE
         segments.append((at, at + PAUSE, ""))
         at += PAUSE
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{voice.engine}_{voice.name}.json"
     _write_wave(path.with_suffix(".wav"), np.concatenate(pieces))
     record = {

@@ -96,6 +96,7 @@ def _save(course: Course, path: Path, mark: str, step: int) -> None:
     tensors = {f"student.{name}": tensor for name, tensor in course.student.state_dict().items()}
     for place, entries in course.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{place}.{name}": torch.as_tensor(value) for name, value in entries.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)  # not sooner: a training that is refused leaves nothing
     partial = path.with_name(f".{path.name}.part")
     save_file(
         {name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {"step": str(step), "mark": mark}

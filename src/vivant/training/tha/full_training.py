@@ -94,7 +94,6 @@ def train_stage(
         networks = {**networks, "body_morpher": _stored(releases["body_morpher"], device)}
     if crew.size > 1:
         _share_gradients(learning, crew.size)
-    folder.mkdir(parents=True, exist_ok=True)
     course = _course(learning, networks, examples, settings, perceptual and perceptual.to(device), crew, device)
     told = (settings.stage, settings.total, settings.batch, settings.rate, settings.seed, perceptual is not None)
     judged = partial(judge, networks, examples, settings, device)

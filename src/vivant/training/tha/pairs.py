@@ -102,7 +102,7 @@ class PairFolder:
         held_out = np.arange(self.characters * self.each) // self.each % HELD_OUT == 0
         chosen = np.flatnonzero(held_out == test)
         if not len(chosen):
-            raise SettingsError(f"{self.folder} has one character, which is kept for tests; prepare more")
+            raise SettingsError(f"{self.folder} has one character, which is kept for tests; prepare more elsewhere")
         turn, place = divmod(number, len(chosen))
         order = np.random.default_rng([self.seed, turn, test]).permutation(len(chosen))
         return _read_picture(_path(self.folder, int(chosen[order[place]])))
@@ -124,12 +124,14 @@ def make_pairs(
     Returns the number of examples. Raises SettingsError where the folder holds another data set.
     """
     told = {"format": FORMAT, "characters": characters, "poses": poses, "seed": seed}
-    folder.mkdir(parents=True, exist_ok=True)
-    index = folder / TOLD
-    if index.is_file() and json.loads(index.read_text("utf-8")) != told:
-        raise SettingsError(f"{folder} holds another data set; name a new folder")
+    if characters < 2:
+        raise SettingsError(f"{characters} characters are too few; one is kept for tests, so prepare 2 or more")
     if not 0 < characters * poses <= MOST:
         raise SettingsError(f"{characters} characters in {poses} poses; between 1 and {MOST} examples can be made")
+    index = folder / TOLD
+    if _path(folder, 0).is_file() and index.is_file() and json.loads(index.read_text("utf-8")) != told:
+        raise SettingsError(f"{folder} holds another data set; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
     index.write_text(json.dumps(told), "utf-8")
     for number in range(characters):
         paths = [_path(folder, number * poses + place) for place in range(poses)]
@@ -144,6 +146,8 @@ def make_pairs(
 
 def open_pairs(folder: Path, seed: int = 0) -> PairFolder:
     """The examples that `make_pairs` wrote into `folder`. Raises SettingsError where it did not, or not to the end."""
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: there is no such folder; check the name")
     try:
         told = json.loads((folder / TOLD).read_text("utf-8"))
         characters, poses = int(told["characters"]), int(told["poses"])

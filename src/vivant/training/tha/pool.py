@@ -75,11 +75,11 @@ def fill_pool(
 
     `mark` says whose pictures they are. Raises SettingsError where the folder holds others, or the disk is too small.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     told: Told = {"mark": mark, "count": count, "seed": seed}
     made = _made(folder, told)
     if not made:
         _check_room(folder, count)
+        folder.mkdir(parents=True, exist_ok=True)
     poses = draw_poses(np.random.default_rng([seed, 1]), count)
     arrays = {
         name: np.memmap(folder / f"{name}.raw", kind, "r+" if made else "w+", shape=(count, *shape))
@@ -141,7 +141,8 @@ def _record(folder: Path, told: Told) -> None:
 
 def _check_room(folder: Path, count: int) -> None:
     needed = count * sum(int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in SHAPES.values())
-    free = shutil.disk_usage(folder).free
+    place = next(place for place in (folder, *folder.resolve().parents) if place.is_dir())
+    free = shutil.disk_usage(place).free
     if needed > free:
         raise SettingsError(
             f"{folder}: {count} pictures need {needed / 1e9:.1f} GB, only {free / 1e9:.1f} are free; use fewer examples"

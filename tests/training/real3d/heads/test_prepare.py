@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from vivant.errors import SettingsError, WeightsError
 from vivant.face.ict import IctHead, read_ict
+from vivant.training.real3d.heads import prepare
 from vivant.training.real3d.heads.body import open_body
 from vivant.training.real3d.heads.camera import cube_from_head, project
 from vivant.training.real3d.heads.draw import FAR_DEPTH, decode, encode
@@ -78,6 +79,16 @@ def test_it_goes_on_where_it_was_and_comes_out_the_same(shard: Path, model: IctH
     again = prepare_heads(tmp_path, 1, 5, model=model, settings=SMALL)[0]
     first, second = load_file(shard), load_file(again)
     assert all((first[name] == second[name]).all() for name in first)
+    with pytest.raises(SettingsError, match="another seed"):
+        prepare_heads(tmp_path, 1, 6, model=model, settings=SMALL)
+
+
+def test_a_folder_without_a_head_takes_any_seed(
+    model: IctHead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "_rendered", lambda folder, *_: iter([(folder / "head_000000.safetensors").touch()]))
+    prepare._write_index(tmp_path, 4, SMALL, 1)  # stopped before the first head
+    prepare_heads(tmp_path, 1, 5, model=model, settings=SMALL)
     with pytest.raises(SettingsError, match="another seed"):
         prepare_heads(tmp_path, 1, 6, model=model, settings=SMALL)
 

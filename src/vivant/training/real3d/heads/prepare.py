@@ -227,7 +227,7 @@ def _check_index(folder: Path, seed: int, settings: HeadSettings) -> None:
         same = (found["seed"], found["settings"]) == (seed, asdict(settings))
     except (OSError, ValueError, KeyError, TypeError):
         raise SettingsError(f"{path}: damaged; delete the folder {folder} to begin again") from None
-    if not same:
+    if not same and any(folder.glob("head_*.safetensors")):
         raise SettingsError(f"{folder} holds heads of another seed or settings; delete it, or name another folder")
 
 

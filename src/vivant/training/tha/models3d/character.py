@@ -222,6 +222,8 @@ class ModelFolder:
 
 def find_models(folder: Path) -> ModelFolder:
     """Every .vrm and .glb below `folder`; raises SettingsError where there is none."""
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: there is no such folder; check the name")
     paths = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".vrm", ".glb")))
     if not paths:
         raise SettingsError(f"{folder}: no .vrm or .glb character in it")
