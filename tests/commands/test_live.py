@@ -156,6 +156,7 @@ def test_the_microphone_drives(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--from", "idle"], "give a character or a portrait"),
         (["nothing.vivant", "--from", "idle"], "nothing.vivant does not exist"),
+        (["face.png", "--from", "idle", "--character", "girl.vivant"], "give --avatar tha"),
         (["--from", "csv", "--to", "vmc"], "belong together"),
         (["--from", "mouse", "--to", "vmc"], "over the window or the page only"),
         (["--from", "idle", "--to", "vmc", "--smooth", "99"], "smooth is 99"),

@@ -190,13 +190,15 @@ def _check(options: LiveOptions, targets: tuple[Target, ...]) -> None:
     if driver.smooth is not None and not 0 <= driver.smooth <= 10:
         raise SettingsError(f"smooth is {driver.smooth:g}; give 0 to 10")
     _check_ports(driver, options.show, targets)
+    if options.picture is not None:
+        # Of a profile its smoothing counts for portraits, too.
+        replace(options.how, profile=None).check_used("tha" if options.drawn else options.avatar)
     if options.picture is None and (
         not set(targets) <= {"vmc", "vts"} or (output and output.suffix.lower() not in MOTIONS)
     ):
         raise SettingsError("give a character or a portrait; only --to vmc and --to vts need none")
     if output is not None:
-        inputs = [path for path in (options.picture, driver.motion) if path is not None and path.is_file()]
-        spare_inputs(output, inputs)
+        spare_inputs(output, [options.picture, driver.motion, *options.how.files])
         (files.check_place if output.suffix.lower() in MOTIONS else check_place)(output)
 
 
