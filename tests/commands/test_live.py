@@ -158,6 +158,7 @@ def test_the_microphone_drives(capsys: pytest.CaptureFixture[str]) -> None:
         (["nothing.vivant", "--from", "idle"], "nothing.vivant does not exist"),
         (["face.png", "--from", "idle", "--character", "girl.vivant"], "give --avatar tha"),
         (["--from", "csv", "--to", "vmc"], "belong together"),
+        (["--from", "csv", "--motion", "no.csv", "--to", "vmc"], "no.csv: no such file"),
         (["--from", "mouse", "--to", "vmc"], "over the window or the page only"),
         (["--from", "idle", "--to", "vmc", "--smooth", "99"], "smooth is 99"),
         (["--from", "idle", "--to", "vmc", "--fps", "0"], "0 frames per second cannot be shown"),

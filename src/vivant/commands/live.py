@@ -185,6 +185,8 @@ def _check(options: LiveOptions, targets: tuple[Target, ...]) -> None:
     driver, output = options.driver, options.show.output
     if (driver.source == "csv") != (driver.motion is not None):
         raise SettingsError("--from csv and --motion FILE belong together; give both or none")
+    if driver.motion is not None and not driver.motion.is_file():
+        raise SettingsError(f"{driver.motion}: no such file; give a .npz, .json or .csv motion")
     if driver.source == "mouse" and not {"window", "browser"} & set(targets):
         raise SettingsError("the mouse is seen over the window or the page only; add --to window or --to browser")
     if driver.smooth is not None and not 0 <= driver.smooth <= 10:
