@@ -18,13 +18,17 @@ CHECKER = 16
 _LIGHT, _DARK = 204, 153
 
 
+def see_through(picture: Bytes) -> bool:
+    """Whether anything of `picture` (H, W, 4) is transparent."""
+    return bool(cv2.extractChannel(picture, 3).min() < 255)
+
+
 def over(picture: Bytes, backdrop: Bytes) -> Bytes:
     """`picture` (H, W, 4) RGBA, straight alpha, over the opaque `backdrop` (H, W, 3): (H, W, 3)."""
-    alpha = cv2.extractChannel(picture, 3)
-    if alpha.min() == 255:
-        return np.ascontiguousarray(picture[..., :3])
-    weight = alpha.astype(np.float32) * np.float32(1 / 255)
     colour = cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB)
+    if not see_through(picture):
+        return np.asarray(colour, np.uint8)
+    weight = cv2.extractChannel(picture, 3).astype(np.float32) * np.float32(1 / 255)
     return np.asarray(cv2.blendLinear(colour, backdrop, weight, 1 - weight), np.uint8)
 
 

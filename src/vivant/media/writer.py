@@ -20,7 +20,7 @@ from vivant.errors import MediaError, SettingsError
 from vivant.media.container import spare_inputs
 from vivant.media.encode import CONTAINERS, ContainerSink, Film, SoundTrack
 from vivant.media.gif import GifSink
-from vivant.media.opaque import WHITE, Opaque
+from vivant.media.opaque import WHITE, Opaque, see_through
 
 __all__ = ["FrameWriter", "SoundTrack", "check_place", "holds_alpha", "holds_sound", "open_writer"]
 
@@ -119,7 +119,7 @@ class FrameWriter:
         if pixels.dtype != np.uint8 or pixels.shape not in ((height, width, 3), (height, width, 4)):
             shape = f"{pixels.dtype} {pixels.shape}"
             raise SettingsError(f"{self._path}: a frame must be uint8 ({height}, {width}, 3 or 4), not {shape}")
-        if not self._film.alpha and pixels.shape[2] > 3:
+        if not self._film.alpha and pixels.shape[2] > 3 and see_through(pixels):
             pixels = self._opaque(pixels)
         try:
             self._sink.add(pixels)
@@ -175,7 +175,7 @@ class _FolderSink:
         from PIL import Image
         from PIL.PngImagePlugin import PngInfo
 
-        picture = Image.fromarray(np.ascontiguousarray(pixels))
+        picture = Image.fromarray(pixels if self.film.alpha else np.ascontiguousarray(pixels[..., :3]))
         texts = PngInfo()
         if self.film.comment:
             texts.add_text("Comment", self.film.comment)
