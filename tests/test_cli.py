@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vivant.cli import OVERVIEW, first_reason, held_interrupts, main, plain_name
+from vivant import cli
+from vivant.cli import OVERVIEW, can_write, first_reason, held_interrupts, kept_code, main, plain_name
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEECH = ROOT / "examples" / "speech.flac"
@@ -237,6 +238,25 @@ def test_faces_that_were_asked_for_are_not_warned_of(samples: Path, tmp_path: Pa
     assert done.returncode == 0
     assert "faces found" not in done.stderr
     assert "faces found" in run("animate", pair, *drivers[:2], "-o", tmp_path / "out.mp4", *FAST).stderr
+
+
+def test_compiled_code_has_a_folder_where_none_can_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR"):
+        monkeypatch.setenv(name, "x")  # so that it is taken back
+        monkeypatch.delenv(name)
+    with kept_code():
+        assert "NUMBA_CACHE_DIR" not in os.environ
+    monkeypatch.setattr(cli, "can_write", lambda place: False)
+    with kept_code():
+        place = Path(os.environ["NUMBA_CACHE_DIR"])
+        assert place.is_dir()
+    assert not place.exists()
+
+
+def test_a_folder_that_can_be_made_can_be_written(tmp_path: Path) -> None:
+    assert can_write(str(tmp_path / "a" / "b"))
+    if os.getuid() != 0:
+        assert not can_write("/a/b")
 
 
 def test_leading_dashes_of_file_names() -> None:

@@ -57,7 +57,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import signal
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill tidies up like Ctrl-C
+        with kept_code():
+            return run(words[0], words[1:])
     return run(words[0], words[1:])
+
+
+@contextlib.contextmanager
+def kept_code() -> Iterator[None]:
+    """Within, compiled code has a folder of its own where neither the program's nor the user's can be written."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    if "NUMBA_CACHE_DIR" in os.environ or can_write(os.path.dirname(__file__)) or can_write(cache):
+        yield
+        return
+    import tempfile
+
+    # What lies there is run: it must be nobody else's, so it is new, and compiled anew, in each run.
+    with tempfile.TemporaryDirectory(prefix="vivant-") as place:
+        os.environ["NUMBA_CACHE_DIR"] = place
+        os.environ.setdefault("MPLCONFIGDIR", place)
+        print("vivant: warning: no folder for compiled code can be written; give one: NUMBA_CACHE_DIR", file=sys.stderr)
+        yield
+
+
+def can_write(place: str) -> bool:
+    """Whether the folder `place` can be written, or made."""
+    while not os.path.exists(place) and place != os.path.dirname(place):
+        place = os.path.dirname(place)
+    return os.access(place, os.W_OK)
 
 
 def run(command: str, words: list[str]) -> int:

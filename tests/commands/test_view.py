@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from vivant.cli import main
-from vivant.media.image import read_image
+from vivant.media.image import read_image, write_image
 from vivant.media.video import open_video
 from vivant.provenance import read_marks
 
@@ -46,6 +47,19 @@ def test_a_sheet_shows_the_head_from_all_sides(face: Path, tmp_path: Path) -> No
     assert read_marks(output).synthetic
 
 
+@pytest.mark.slow
+def test_a_person_that_is_cut_out_stays_so(face: Path, tmp_path: Path) -> None:
+    pixels = np.ascontiguousarray(read_image(face).pixels[:900])
+    alpha = np.zeros(pixels.shape[:2], np.uint8)
+    cv2.ellipse(alpha, (pixels.shape[1] // 2, 620), (360, 420), 0, 0, 360, 255, -1)
+    pixels[..., 3] = alpha
+    write_image(tmp_path / "cut.png", pixels)
+    assert main(["view", str(tmp_path / "cut.png"), "-o", str(tmp_path / "sheet.png"), "--size", "64"]) == 0
+    cells = read_image(tmp_path / "sheet.png").pixels.reshape(3, 64, 7, 64, 4).swapaxes(1, 2)
+    assert cells[:, :, :3, :3, 3].max() == 0
+    assert cells[1, 3, 24:40, 24:40, 3].min() == 255
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -53,6 +67,10 @@ def test_a_sheet_shows_the_head_from_all_sides(face: Path, tmp_path: Path) -> No
         (["-o", "turn.mp4", "--camera", "spiral:3"], "camera 'spiral:3' is no way"),
         (["-o", "turn.mp4", "--seconds", "0"], "no length"),
         (["--mesh", "head.glb", "--avatar", "relief"], "relief has no mesh"),
+        (["-o", "turn.xyz"], "unknown extension"),
+        (["-o", "turn.png", "--mesh", "head.obj"], "written as .glb"),
+        (["-o", "none/turn.png"], "the folder does not exist"),
+        (["-o", "a.glb", "--mesh", "a.glb"], "unknown extension"),
         (["-o", "turn.mp4", "--avatar", "real3d", "--networks", "published"], "vivant weights import real3d DIR --bfm"),
     ],
 )

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -237,3 +238,14 @@ def test_mutated_files_load_or_raise_motion_errors(tmp_path: Path, ending: str, 
     path.write_bytes(bytes(content))
     with contextlib.suppress(MotionError):  # any other exception fails
         assert np.isfinite(load_motion(path).curves).all()
+
+
+def test_curves_in_percent_are_refused(tmp_path: Path) -> None:
+    """Pickers of other programs write 0 to 100; drawn, that would tear a face apart."""
+    still = motion(3)
+    save_motion(tmp_path / "percent.npz", replace(still, curves=still.curves * 0 + 80))
+    with pytest.raises(MotionError, match="'curves' reaches 80, which no face does; they are 0 to 1"):
+        load_motion(tmp_path / "percent.npz")
+    save_motion(tmp_path / "far.npz", replace(still, translation=still.translation * 0 + 1e9))
+    with pytest.raises(MotionError, match="'translation' reaches 1e"):
+        load_motion(tmp_path / "far.npz")

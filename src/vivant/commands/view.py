@@ -20,9 +20,11 @@ from vivant.avatars import open_avatar
 from vivant.avatars.avatar import Avatar
 from vivant.avatars.real3d.real3d import Real3D
 from vivant.commands.real3d import Real3DOptions
+from vivant.commands.telling import warn, worth_saying
 from vivant.errors import SettingsError
 from vivant.face.pose import rotation_from_angles
 from vivant.media.container import spare_inputs
+from vivant.media.writer import check_place
 from vivant.motion.camera import CameraPath, parse_camera, seen_from
 from vivant.motion.state import FaceState
 from vivant.portrait.layout import Crop
@@ -84,6 +86,7 @@ def view(options: ViewOptions) -> int:
     outputs = _checked(options)
     path = parse_camera(options.camera)
     portrait = open_portrait(options.picture, face=options.face)
+    warn(worth_saying(portrait.notes))
     avatar = open_avatar(
         options.avatar, options.head.settings(fast=options.fast) if options.avatar == "real3d" else None
     )
@@ -109,8 +112,16 @@ def _checked(options: ViewOptions) -> Sequence[Path]:
         raise SettingsError(f"{options.avatar} has no mesh of a whole head; use --avatar real3d")
     if not 0 < options.seconds <= MOST_SECONDS:
         raise SettingsError(f"seconds {options.seconds:g} is no length; give more than 0, up to {MOST_SECONDS:g}")
+    if options.mesh is not None and options.mesh.suffix.lower() != ".glb":
+        raise SettingsError(f"{options.mesh}: a mesh is written as .glb; choose such a name")
+    if options.output is not None and options.output.suffix.lower() not in SHEETS:
+        check_place(options.output)
+    if len({place.resolve() for place in outputs}) < len(outputs):
+        raise SettingsError(f"{options.mesh}: views and mesh have the same name; choose another for one of them")
     for place in outputs:
-        spare_inputs(place, [options.picture])
+        spare_inputs(place, [options.picture, Path(options.background)])
+        if not place.resolve().parent.is_dir():
+            raise SettingsError(f"{place}: the folder does not exist; create it first")
     return outputs
 
 

@@ -192,9 +192,10 @@ class _FolderSink:
 def _kind(path: Path) -> str:
     """The extension in lower case, or "folder"."""
     suffix = Path(path).suffix.lower()
-    if str(path).endswith(("/", os.sep)) or not suffix or Path(path).is_dir():
+    known_film = suffix == ".gif" or suffix in CONTAINERS
+    if str(path).endswith(("/", os.sep)) or not suffix or (Path(path).is_dir() and not known_film):
         return "folder"
-    if suffix != ".gif" and suffix not in CONTAINERS:
+    if not known_film:
         known = " ".join((*CONTAINERS, ".gif"))
         raise SettingsError(f"{path}: unknown extension {suffix!r}; known are {known} and none (a folder of PNG)")
     return suffix
@@ -229,6 +230,8 @@ def _claim(path: Path, folder: bool) -> Path:
 def _check_folder(path: Path, folder: bool) -> None:
     if not path.parent.is_dir():
         raise MediaError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if not folder and path.is_dir():
+        raise MediaError(f"{path}: there is a folder of this name; choose another one")
     if folder and path.exists() and not _only_frames(path):
         raise MediaError(f"{path}: exists and holds other things than frames; choose another name")
 

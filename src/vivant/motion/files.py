@@ -35,6 +35,8 @@ MAX_FRAMES = 4_000_000
 """Eighteen hours at 60 frames a second."""
 MAX_ARRAY_BYTES = 2**32
 MAX_TEXT_BYTES = 2**30
+MOST = {"curves": 5.0, "translation": 1e4, "gaze": 10.0, "dense": 1e3}
+"""What no field of a sound file exceeds, and far beyond what faces do: curves are 0 to 1, centimetres, radians."""
 MIN_RATE, MAX_RATE = 1, 1000
 DEFAULT_RATE = Fraction(60)
 _ASSUMED = f"the time codes of this short file do not tell its rate; {DEFAULT_RATE} frames/s are assumed; use .npz"
@@ -77,6 +79,10 @@ def save_motion(path: str | Path, motion: Motion) -> None:
             temporary.unlink(missing_ok=True)
 
 
+MOST = {"curves": 5.0, "translation": 1e4, "gaze": 10.0, "dense": 1e3}
+"""Farthest that the fields of a motion reach in any sound file, and far beyond what faces do: centimetres, radians."""
+
+
 def check_place(path: str | Path) -> None:
     """Raise the MotionError of `save_motion` for a name that it cannot write, before any work is done."""
     path = Path(path)
@@ -93,7 +99,7 @@ def load_motion(path: str | Path) -> Motion:
     if reader is None or not path.is_file():
         raise MotionError(f"{str(path)!r} is not a motion file; give a .npz, .json or .csv motion")
     try:
-        return reader(path)
+        return _sane(reader(path))
     except MotionError as error:
         raise MotionError(f"{str(path)!r}: {error}") from error
     except KeyError as error:
@@ -103,6 +109,17 @@ def load_motion(path: str | Path) -> Motion:
         raise _unreadable(path, error) from error
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise _unreadable(path, error) from error
+
+
+def _sane(motion: Motion) -> Motion:
+    """The same; raises MotionError for values that no face has, such as curves in percent."""
+    for name, most in MOST.items():
+        values = getattr(motion, name)
+        reached = 0.0 if values is None else float(np.abs(values).max())
+        if reached > most:
+            hint = "they are 0 to 1, so divide percent by 100" if name == "curves" else "look at its units"
+            raise MotionError(f"motion field {name!r} reaches {reached:g}, which no face does; {hint}")
+    return motion
 
 
 def _unreadable(path: Path, error: Exception) -> MotionError:

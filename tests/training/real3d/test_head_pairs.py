@@ -55,6 +55,13 @@ def test_code_images_are_those_of_the_views(folder: Path) -> None:
     assert covered[0] <= covered[1] <= covered[2]  # lids close over the holes
 
 
+def test_code_images_have_the_size_of_the_pictures(folder: Path) -> None:
+    for size in (SIDE // 2, 2 * SIDE):
+        pair = pair_of(folder, size=size)
+        codes = (pair.rest, pair.target.code, pair.target.near, pair.bend)
+        assert [code.shape[-2:] for code in codes if code is not None] == 4 * [(size, size)]
+
+
 def test_expressions_are_the_same_where_that_is_asked_for(folder: Path) -> None:
     for seed in range(6):
         pair = pair_of(folder, seed, still=True)

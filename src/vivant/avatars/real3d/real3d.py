@@ -26,6 +26,7 @@ from vivant.errors import SettingsError, WeightsError
 from vivant.face.window import Window
 from vivant.motion.state import FaceState
 from vivant.portrait.matte import cut_out
+from vivant.portrait.person import is_cut_out
 from vivant.portrait.portrait import Portrait
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class Real3D:
 
         Raises FaceNotFoundError where its face cannot be drawn.
         """
+        cutout = cutout or is_cut_out(portrait.picture)  # what is transparent stays so
         layers = self.layers(portrait, view.columns / view.width)
         crop = layers.crop
         square = Square(int(crop.x), int(crop.y), int(crop.width))

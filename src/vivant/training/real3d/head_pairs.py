@@ -49,8 +49,8 @@ class HeadPairs:
         return Pair(
             view_of(head, first, self.size),
             view_of(head, second, self.size),
-            _code(head, int(head.shard.small["rest"][first])),
-            bent_lids(_code_bytes(head, int(face[second])), random),
+            _code(head, int(head.shard.small["rest"][first]), self.size),
+            bent_lids(_code_bytes(head, int(face[second]), self.size), random),
             self._around(head, first, second) if self.torso else None,
         )
 
@@ -71,13 +71,13 @@ def view_of(head: Head, row: int, size: int) -> View:
     shard = head.shard
     picture, share = shard.read("picture", row), shard.read("share", row)
     alone = (picture.astype(np.uint16) * share[..., None] // 255).astype(np.uint8)
-    near = _code(head, int(shard.small["near"][row])) if "near" in shard.names else None
+    near = _code(head, int(shard.small["near"][row]), size) if "near" in shard.names else None
     return View(
         picture_of(picture, size),
         picture_of(alone, size),
         mask_of(share, size),
         torch.from_numpy(np.array(shard.read("camera", row)))[None],
-        _code(head, int(shard.small["face"][row])),
+        _code(head, int(shard.small["face"][row]), size),
         near,
         torch.from_numpy(shard.read("landmarks", row)[LIPS] * np.float32(size / shard.side))[None],
     )
@@ -131,11 +131,12 @@ def resized(pixels: Array, size: int, way: int = cv2.INTER_AREA) -> Array:
     return np.asarray(cv2.resize(pixels, (size, size), interpolation=way), np.uint8)
 
 
-def _code(head: Head, row: int) -> Tensor:
-    """The code image (1, 3, S, S) of a view."""
-    return torch.from_numpy(code_of(_code_bytes(head, row)))[None]
+def _code(head: Head, row: int, size: int) -> Tensor:
+    """The code image (1, 3, size, size) of a view."""
+    return torch.from_numpy(code_of(_code_bytes(head, row, size)))[None]
 
 
-def _code_bytes(head: Head, row: int) -> Array:
-    """The code image (S, S, 3) as it is stored."""
-    return np.asarray(head.shard.read("code", row))
+def _code_bytes(head: Head, row: int, size: int) -> Array:
+    """The code image (size, size, 3), larger or smaller than it is stored."""
+    stored = np.asarray(head.shard.read("code", row))
+    return resized(stored, size, cv2.INTER_LINEAR if size > len(stored) else cv2.INTER_AREA)
