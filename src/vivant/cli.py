@@ -58,7 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill tidies up like Ctrl-C
         with kept_code():
-            return run(words[0], words[1:])
+            status = run(words[0], words[1:])
+        if status == INTERRUPTED:
+            sys.stderr.flush()
+            os._exit(status)  # everything is tidied up; threads of native code that still work would abort the exit
+        return status
     return run(words[0], words[1:])
 
 
