@@ -19,6 +19,7 @@ from vivant.errors import SettingsError
 from vivant.face.window import Window
 from vivant.media.image import read_image
 from vivant.media.limits import DEFAULT_LIMITS, Limits
+from vivant.media.opaque import over
 from vivant.media.video import VideoFrame, open_video
 from vivant.portrait.matte import CutOut, fill_background
 from vivant.portrait.portrait import Portrait
@@ -101,7 +102,7 @@ class Composer:
             return layers[0] if len(layers) == 1 else stack_layers(layers)
         picture = self._backdrop.at(time)
         for layer in layers:
-            picture = blend(layer, picture)
+            picture = over(layer, picture)
         return cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)  # type: ignore[return-value]
 
     def _fill_view(self, frame: Frame) -> Bytes:
@@ -149,13 +150,6 @@ def cut_view(picture: Bytes, view: Window) -> Bytes:
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     cut = cv2.warpAffine(picture, matrix, (view.columns, view.rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cut, np.uint8)
-
-
-def blend(layer: Bytes, picture: Bytes) -> Bytes:
-    """`layer` (H, W, 4) RGBA over the opaque `picture` (H, W, 3): a new picture (H, W, 3)."""
-    weight = cv2.extractChannel(layer, 3).astype(np.float32) * np.float32(1 / 255)
-    colour = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
-    return np.asarray(cv2.blendLinear(colour, picture, weight, 1 - weight), np.uint8)
 
 
 def stack_layers(layers: Sequence[Bytes]) -> Bytes:

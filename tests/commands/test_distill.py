@@ -98,7 +98,7 @@ def test_without_weights_it_says_what_to_import(
     ("words", "complaint"),
     [
         (["{girl}", "-o", "{here}/girl.png"], "written as .vivant"),
-        (["{girl}", "-o", "{here}/none/girl.vivant"], "folder does not exist"),
+        (["{girl}", "-o", "{here}/none/girl.vivant"], "does not exist; create it first"),
         (["{girl}", "-o", "{here}/girl.vivant", "--steps", "0"], "--steps 0"),
         (["{girl}", "-o", "{here}/girl.vivant", "--examples", "0"], "0 examples"),
         (["{girl}", "-o", "{here}/girl.vivant", "--examples", "0", "--method", "published"], "0 examples"),

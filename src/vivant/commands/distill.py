@@ -21,7 +21,7 @@ from vivant.commands.checks import check_training
 from vivant.commands.telling import warn, worth_saying
 from vivant.commands.tha import parse_head
 from vivant.errors import SettingsError, WeightsError
-from vivant.media.container import spare_inputs
+from vivant.media.container import check_parent, spare_inputs
 from vivant.media.image import read_image
 from vivant.portrait.drawing import open_drawing
 from vivant.progress import shown_progress
@@ -117,8 +117,7 @@ def _check(options: DistillOptions) -> None:
     if options.output.suffix.lower() != ".vivant":
         raise SettingsError(f"{options.output}: a character is written as .vivant; choose such a name")
     spare_inputs(options.output, [options.drawing])
-    if not options.output.resolve().parent.is_dir():
-        raise SettingsError(f"{options.output}: the folder does not exist; create it first")
+    check_parent(options.output)
     check_training(options.seed, options.device, options.threads)
     if options.steps is not None and not 0 < options.steps <= 100:
         raise SettingsError(f"--steps {options.steps:g} cannot be; give a factor such as 0.1 or 2")

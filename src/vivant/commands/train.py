@@ -14,7 +14,7 @@ from vivant.commands.checks import check_training
 from vivant.commands.telling import warn
 from vivant.commands.train_options import TrainOptions
 from vivant.errors import SettingsError
-from vivant.media.container import spare_inputs
+from vivant.media.container import check_parent, spare_inputs
 from vivant.progress import shown_progress
 
 Floats = NDArray[np.float32]
@@ -70,8 +70,7 @@ def _check_file(output: Path, inputs: Sequence[Path]) -> None:
     if output.suffix != ".safetensors":
         raise SettingsError(f"{output}: weights are written as .safetensors; choose such a name")
     spare_inputs(output, inputs)
-    if not output.resolve().parent.is_dir():
-        raise SettingsError(f"{output}: the folder does not exist; create it first")
+    check_parent(output)
 
 
 def _train_published(options: TrainOptions) -> dict[str, float]:

@@ -23,7 +23,7 @@ from vivant.commands.real3d import Real3DOptions
 from vivant.commands.telling import warn, worth_saying
 from vivant.errors import SettingsError
 from vivant.face.pose import rotation_from_angles
-from vivant.media.container import spare_inputs
+from vivant.media.container import check_parent, spare_inputs
 from vivant.media.writer import check_place
 from vivant.motion.camera import CameraPath, parse_camera, seen_from
 from vivant.motion.state import FaceState
@@ -120,8 +120,7 @@ def _checked(options: ViewOptions) -> Sequence[Path]:
         raise SettingsError(f"{options.mesh}: views and mesh have the same name; choose another for one of them")
     for place in outputs:
         spare_inputs(place, [options.picture, Path(options.background)])
-        if not place.resolve().parent.is_dir():
-            raise SettingsError(f"{place}: the folder does not exist; create it first")
+        check_parent(place)
     return outputs
 
 

@@ -44,3 +44,11 @@ def _normals(points: Floats, triangles: Ints, out: Floats) -> None:
         length = np.sqrt(out[n, 0] ** 2 + out[n, 1] ** 2 + out[n, 2] ** 2) + np.float32(1e-12)
         for k in range(3):
             out[n, k] /= length
+
+
+def even_directions(count: int) -> Floats:
+    """Evenly spread unit vectors (N, 3): a spiral over the sphere by the golden angle."""
+    number = np.arange(count) + 0.5
+    height, turn = 1 - 2 * number / count, number * np.pi * (3 - np.sqrt(5))
+    wide = np.sqrt(1 - height**2)
+    return np.asarray(np.stack([wide * np.cos(turn), height, wide * np.sin(turn)], 1), np.float32)

@@ -63,6 +63,13 @@ def spare_inputs(output: Path, inputs: Iterable[Path | None]) -> None:
             raise SettingsError(f"{output}: writing this would destroy {path}, which is read; choose another name")
 
 
+def check_parent(path: Path) -> None:
+    """Raise `MediaError` if the folder in which `path` is to be written does not exist."""
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise MediaError(f"{path}: the folder {path.parent} does not exist; create it first")
+
+
 def open_media(path: Path, limits: Limits) -> InputContainer:
     """Open a media file by its content, whatever its name; no other file or address can be opened from within it.
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.errors import MediaError, SettingsError
-from vivant.media.container import spare_inputs
+from vivant.media.container import check_parent, spare_inputs
 from vivant.media.encode import CONTAINERS, ContainerSink, Film, SoundTrack
 from vivant.media.gif import GifSink
 from vivant.media.opaque import WHITE, Opaque, see_through
@@ -228,8 +228,7 @@ def _claim(path: Path, folder: bool) -> Path:
 
 
 def _check_folder(path: Path, folder: bool) -> None:
-    if not path.parent.is_dir():
-        raise MediaError(f"{path}: the folder {path.parent} does not exist; create it first")
+    check_parent(path)
     if not folder and path.is_dir():
         raise MediaError(f"{path}: there is a folder of this name; choose another one")
     if folder and path.exists() and not _only_frames(path):

@@ -79,10 +79,6 @@ def save_motion(path: str | Path, motion: Motion) -> None:
             temporary.unlink(missing_ok=True)
 
 
-MOST = {"curves": 5.0, "translation": 1e4, "gaze": 10.0, "dense": 1e3}
-"""Farthest that the fields of a motion reach in any sound file, and far beyond what faces do: centimetres, radians."""
-
-
 def check_place(path: str | Path) -> None:
     """Raise the MotionError of `save_motion` for a name that it cannot write, before any work is done."""
     path = Path(path)

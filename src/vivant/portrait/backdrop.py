@@ -103,10 +103,10 @@ def _edge(picture: Bytes, behind: Flags) -> Floats:
 
     reach = max(2, round(max(picture.shape[:2]) / 400))
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    wide = cv2.morphologyEx(behind.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
-    narrow = cv2.erode((behind & ~wide).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # as between arm and body
+    inner = cv2.erode(behind.astype(np.uint8), kernel)
+    left = (behind & (cv2.dilate(inner, kernel) == 0)).astype(np.uint8)  # too narrow, as between arm and body
     trimap = np.full(behind.shape, 0.5)
-    trimap[(cv2.erode(behind.astype(np.uint8), kernel) > 0) | narrow] = 0.0
+    trimap[(inner > 0) | (cv2.erode(left, np.ones((3, 3), np.uint8)) > 0)] = 0.0
     trimap[cv2.erode((~behind).astype(np.uint8), kernel) > 0] = 1.0
     if not (trimap == 1.0).any():
         return (~behind).astype(np.float32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vivant.avatars.real3d.head_turning import pixels_at, pixels_of
 from vivant.avatars.real3d.prepare import Layers
 from vivant.avatars.real3d.solid_head import SolidHead
-from vivant.avatars.real3d.surface_net import neighbour_means
+from vivant.avatars.real3d.surface_net import evened, neighbour_means
 from vivant.face.normals import vertex_normals
 from vivant.face.pose import HeadPose
 from vivant.portrait.classes import FACE_SKIN, HAIR
@@ -49,9 +49,7 @@ def with_hidden_hair(head: SolidHead, hair: Flags, pose: HeadPose) -> tuple[Soli
     where the network only knows a colour.
     """
     mean = neighbour_means(head.triangles, len(head.points))
-    normals = vertex_normals(head.points, head.triangles)
-    for _ in range(EVENING):
-        normals = mean @ normals
+    normals = evened(vertex_normals(head.points, head.triangles), mean, EVENING)
     across = np.maximum(np.linalg.norm(normals[:, :2], axis=1, keepdims=True), 1e-3)
     angle = np.arctan2(across[:, 0], normals[:, 2])
     beyond = 1 - np.abs(1 - np.sin(OBLIQUE) - (angle - OBLIQUE)) - np.sin(angle)
@@ -63,9 +61,7 @@ def with_hidden_hair(head: SolidHead, hair: Flags, pose: HeadPose) -> tuple[Soli
     way = np.stack([pixels_at(inside, places + part * aim) for part in np.linspace(0, 1, STEPS + 1)], 1)[..., 0]
     free = np.cumprod(way > 0.5, axis=1)  # as far as all of the way is hair
     aim = aim * np.maximum(free.sum(1, keepdims=True) - 1, 0) / STEPS
-    for _ in range(EVENING):
-        aim = mean @ aim
-    aim = np.asarray(aim, np.float32)
+    aim = evened(aim, mean, EVENING)
     share = np.clip(np.minimum(pixels_at(inside, places), pixels_at(inside, places + aim)), 0, 1)
     trust = head.trust + share * (np.array([1, 0, 1], np.float32) - head.trust) * np.array([1, 0, 1], np.float32)
     return replace(head, trust=np.asarray(trust, np.float32)), aim

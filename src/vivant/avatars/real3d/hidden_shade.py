@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vivant.avatars.real3d.head_turning import pixels_at
 from vivant.avatars.real3d.solid_head import SolidHead
-from vivant.avatars.real3d.surface_net import neighbour_means
-from vivant.face.normals import vertex_normals
+from vivant.avatars.real3d.surface_net import evened, neighbour_means
+from vivant.face.normals import even_directions, vertex_normals
 from vivant.face.raster import rasterise
 
 Floats = NDArray[np.float32]
@@ -40,19 +39,12 @@ def with_shade(head: SolidHead) -> SolidHead:
     return replace(head, colour=np.clip(head.colour * shade[:, None], 0, 255).astype(np.float32))
 
 
-def evened(values: Floats, mean: Any, rounds: int) -> Floats:
-    """`values` (V, ...) of a mesh after `rounds` in which each becomes the `mean` (V, V) of its neighbours."""
-    for _ in range(rounds):
-        values = mean @ values
-    return values
-
-
 def skylight(points: Floats, triangles: Ints) -> Floats:
     """Light (V,) of a sky at `points` (V, 3), y up, of a closed mesh: in the open 1 on what is upright, 5 / 3 on top.
 
     Its radiance is 1 + y, for y the height of a direction.
     """
-    ways = sphere(DIRECTIONS)
+    ways = even_directions(DIRECTIONS)
     weights = 1 + ways[:, 1]
     normals = vertex_normals(points, triangles)
     light = np.zeros(len(points), np.float32)
@@ -73,12 +65,3 @@ def seen_from(way: Floats, points: Floats, triangles: Ints) -> Floats:
     front = np.maximum(front, turned[:, 2].min())
     behind = pixels_at(front[..., None], placed)[:, 0] - turned[:, 2]
     return np.asarray(np.clip(2 - behind / THICK, 0, 1), np.float32)
-
-
-def sphere(count: int) -> Floats:
-    """Unit vectors (N, 3) in all directions, as even as sunflower seeds."""
-    number = np.arange(count) + 0.5
-    height, angle = 1 - 2 * number / count, np.pi * (1 + 5**0.5) * number
-    radius = np.sqrt(1 - height**2)
-    ways = np.stack([radius * np.cos(angle), height, radius * np.sin(angle)], 1)
-    return np.asarray(ways, np.float32)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vivant.avatars.real3d.networks.view_planes import MASK, Planes, ViewDecoder
-from vivant.avatars.real3d.surface_net import large_parts, neighbour_means, neighbours, smoothed, surface_net
+from vivant.avatars.real3d.surface_net import evened, large_parts, neighbour_means, neighbours, smoothed, surface_net
 from vivant.avatars.real3d.view_space import camera_from_view, mirrored
 from vivant.face.normals import vertex_normals
 from vivant.face.raster import rasterise
@@ -92,9 +92,7 @@ def solid_head(planes: Planes, decoder: ViewDecoder, rotation: Tensor) -> SolidH
     points = np.ascontiguousarray(camera_from_view(view, rotation)[0].numpy())
     facing = (vertex_normals(points, triangles)[:, 2:] - OBLIQUE[0]) / (OBLIQUE[1] - OBLIQUE[0])
     trust = np.concatenate([trust, np.clip(facing, 0, 1)], 1).astype(np.float32)
-    mean = neighbour_means(triangles, len(points))
-    for _ in range(SOFTENING):
-        trust = mean @ trust
+    trust = evened(trust, neighbour_means(triangles, len(points)), SOFTENING)
     trust[(np.abs(places[:, :2]) > BORDER).any(1)] = (1, 0, 1)  # a cut through the body, not its side
     return SolidHead(points, triangles, field.own[0].numpy() * np.float32(255), trust)
 

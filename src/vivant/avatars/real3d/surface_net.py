@@ -52,6 +52,13 @@ def neighbour_means(triangles: Ints, count: int) -> Any:
     return diags(np.float32(1) / np.maximum(np.asarray(near.sum(1), np.float32).ravel(), 1)) @ near
 
 
+def evened(values: Floats, mean: Any, rounds: int) -> Floats:
+    """`values` (V, ...) of a mesh after `rounds` in which each becomes the `mean` (V, V) of its neighbours."""
+    for _ in range(rounds):
+        values = mean @ values
+    return np.asarray(values, np.float32)
+
+
 def neighbours(triangles: Ints, count: int) -> Any:
     """A sparse matrix (count, count), 1 where points are joined by `triangles` (T, 3)."""
     from scipy.sparse import coo_matrix

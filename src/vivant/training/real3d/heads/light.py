@@ -8,6 +8,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.face.normals import even_directions
+
 Floats = NDArray[np.float32]
 
 WAYS = 22
@@ -39,11 +41,8 @@ class Light:
 
 @cache
 def directions() -> Floats:
-    """Evenly spread unit vectors (22, 3): a spiral over the sphere by the golden angle."""
-    n = np.arange(WAYS) + 0.5
-    height, turn = 1 - 2 * n / WAYS, n * np.pi * (3 - np.sqrt(5))
-    wide = np.sqrt(1 - height**2)
-    return np.asarray(np.stack([wide * np.cos(turn), height, wide * np.sin(turn)], 1), np.float32)
+    """(22, 3), see `even_directions`."""
+    return even_directions(WAYS)
 
 
 def draw_light(rng: np.random.Generator) -> Light:
