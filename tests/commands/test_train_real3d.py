@@ -95,7 +95,7 @@ def test_the_packaged_network_learns_on(tmp_path: Path) -> None:
     ("options", "fault"),
     [
         (["real3d", "--stage", "i2p", "-o", "w"], "name one folder"),
-        (["real3d", "d"], "real3d has no stage body"),
+        (["real3d", "d"], "say which stage of real3d is trained: --stage i2p, motion, torso or sr"),
         (["real3d", "d", "--stage", "sr"], "-o FOLDER"),
         (["real3d", "d", "--stage", "sr", "-o", "w"], "no shards of rendered heads"),
         (["real3d", "--prepare", "h"], "--heads N"),

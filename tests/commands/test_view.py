@@ -69,6 +69,8 @@ def test_a_person_that_is_cut_out_stays_so(face: Path, tmp_path: Path) -> None:
         (["--mesh", "head.glb", "--avatar", "relief"], "relief has no mesh"),
         (["-o", "turn.xyz"], "unknown extension"),
         (["-o", "turn.png", "--mesh", "head.obj"], "written as .glb"),
+        (["-o", "turn.png", "--camera", "orbit:20"], "a camera moves in films"),
+        (["-o", "turn.mp4", "--networks", "packaged", "--device", "cuda"], "leave out --device and --tiles"),
         (["-o", "none/turn.png"], "does not exist; create it first"),
         (["-o", "a.glb", "--mesh", "a.glb"], "unknown extension"),
         (["-o", "turn.mp4", "--avatar", "real3d", "--networks", "published"], "vivant weights import real3d DIR --bfm"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -124,6 +126,25 @@ def test_a_model_file_gives_scores(samples: Path, astronaut_picture: Bytes) -> N
     assert face.scores is not None
     assert face.scores.shape == (52,)
     assert find_faces(astronaut_picture)[0].scores is None
+
+
+def test_a_broken_model_file_leaves_nothing_on_stderr_but_the_error(tmp_path: Path) -> None:
+    """Native libraries write to the descriptor, also from their threads a little later: seen from another process."""
+    broken = tmp_path / "face.task"
+    broken.write_bytes(b"broken")
+    program = (
+        "import numpy as np, pathlib, time\n"
+        "from vivant.errors import VivantError\n"
+        "from vivant.portrait.find import find_faces\n"
+        "try:\n"
+        f"    find_faces(np.zeros((64, 64, 3), np.uint8), model_file=pathlib.Path({str(broken)!r}))\n"
+        "except VivantError as error:\n"
+        "    time.sleep(0.5)\n"
+        "    print(error)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert "is not a face_landmarker.task" in ended.stdout
+    assert ended.stderr == ""
 
 
 @pytest.mark.parametrize("degrees", [0.0, 30.0, 90.0])

@@ -68,7 +68,7 @@ def test_without_a_file_recipes_are_the_publications() -> None:
         ("[course]\nsteps = true", "give a whole number"),
         ("[course]\nprecision = 'int4'", "give one of 'float32', 'bfloat16'"),
         ("[course]\nrate = nan", "give a number"),
-        ("[course]\nbatch = 0", "give 1 or more"),
+        ("[course]\nbatch = 0", "batch, every and tests of a course must be 1 or more"),
         ("[sizes]\npicture = 64", "pictures of 64 pixels need"),
         ("[sizes.image_to_plane]\nwidths = [1, 2]", "give 4 numbers"),
         ("sizes = 3", "give a table"),

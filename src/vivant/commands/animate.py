@@ -90,7 +90,10 @@ class AnimateOptions:
     seed: int = SpeechSettings.seed
     """Chooses all that is random: the same seed gives the same result."""
     camera: str = "still"
-    """A camera that goes around the head: orbit:DEGREES or circle:DEGREES, with :SECONDS of one round if you like."""
+    """A camera that goes around the head: orbit:DEGREES or circle:DEGREES, with :SECONDS of one round if you like.
+
+    Head and camera together near 45 degrees softly with real3d, 25 with relief.
+    """
     start: float = RenderSettings.start
     """Seconds of the driver to leave out."""
     duration: float | None = RenderSettings.duration

@@ -32,7 +32,7 @@ def train_real3d(options: TrainOptions) -> int:
     if options.prepare is not None:
         return _prepare(options, options.prepare)
     if options.stage not in STAGES:
-        raise SettingsError(f"real3d has no stage {options.stage}; give --stage with one of {', '.join(STAGES)}")
+        raise SettingsError(f"say which stage of real3d is trained: --stage {', '.join(STAGES[:-1])} or {STAGES[-1]}")
     if options.output is None:
         raise SettingsError("say where the training stands: -o FOLDER")
     return _train(options, cast("StageName", options.stage), options.output)

@@ -57,7 +57,10 @@ class ViewOptions:
     avatar: Literal["relief", "real3d"] = "real3d"
     """What draws: real3d, a head with depth, or relief."""
     camera: str = "orbit:30"
-    """The camera's way: orbit:DEGREES, circle:DEGREES, each with :SECONDS of one round if you like."""
+    """The camera's way in a film: orbit:DEGREES, circle:DEGREES, each with :SECONDS of one round if you like.
+
+    It nears the side of the head softly: beyond 42 degrees it goes less far than it says.
+    """
     seconds: float = 4.0
     """Length of the film."""
     mesh: Path | None = None
@@ -116,6 +119,8 @@ def _checked(options: ViewOptions) -> Sequence[Path]:
         raise SettingsError(f"{options.mesh}: a mesh is written as .glb; choose such a name")
     if options.output is not None and options.output.suffix.lower() not in SHEETS:
         check_place(options.output)
+    elif options.camera != ViewOptions.camera:
+        raise SettingsError("a camera moves in films, sheets show the same views of everybody; give -o turn.mp4")
     if len({place.resolve() for place in outputs}) < len(outputs):
         raise SettingsError(f"{options.mesh}: views and mesh have the same name; choose another for one of them")
     for place in outputs:

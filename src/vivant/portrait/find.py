@@ -159,9 +159,10 @@ class _Searcher:
         from mediapipe.python.solutions.face_detection import FaceDetection
 
         self._picture = picture
+        # The user's model first: where it is refused, no other one is left that still writes to stderr.
+        self._tracker = FaceTracker(moving=False, model_file=model_file)
         self._short = FaceDetection(min_detection_confidence=0.5, model_selection=0)
         self._full = FaceDetection(min_detection_confidence=0.6, model_selection=1)
-        self._tracker = FaceTracker(moving=False, model_file=model_file)
 
     def __enter__(self) -> _Searcher:
         return self

@@ -104,6 +104,8 @@ def test_an_interrupted_training_ends_like_one_that_was_not(heads: Path, trained
     assert any(name.startswith("discriminator.") for name in one.tensors)
     assert "online.bend.value" in one.tensors
     assert list(train_stage(told, pairs(heads, "motion"), tmp_path / "motion")) == []
+    longer = replace(told, course=replace(FEW, steps=9))
+    assert [report.step for report in train_stage(longer, pairs(heads, "motion"), tmp_path / "motion")] == [9]
     with pytest.raises(SettingsError, match="another recipe"):
         next(train_stage(replace(told, course=replace(FEW, seed=4)), pairs(heads, "motion"), tmp_path / "motion"))
 

@@ -177,7 +177,10 @@ class Real3D:
 
 
 def open_painter(settings: Real3DSettings, face: FaceDrawer) -> Painter:
-    """The networks that `settings` ask for; raises WeightsError that says how to get what is missing."""
+    """The networks that `settings` ask for; raises WeightsError that says how to get what is missing.
+
+    Raises SettingsError where they do not heed what is asked of them.
+    """
     from vivant.avatars.real3d.released import NAME
     from vivant.weights.store import list_stored
 
@@ -185,6 +188,11 @@ def open_painter(settings: Real3DSettings, face: FaceDrawer) -> Painter:
     if settings.networks == "packaged" or (settings.networks == "any" and not imported):
         from vivant.avatars.real3d.compact import open_compact
 
+        if (settings.device, settings.tiles) != (Real3DSettings.device, Real3DSettings.tiles):
+            raise SettingsError(
+                "the packaged head needs neither graphics card nor tiles, they are for the imported networks; "
+                "leave out --device and --tiles"
+            )
         return open_compact(face)
     if not imported:
         raise WeightsError(

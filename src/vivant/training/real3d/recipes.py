@@ -87,9 +87,9 @@ class Course:
 
     def __post_init__(self) -> None:
         if (self.steps is not None and self.steps < 1) or min(self.batch, self.every, self.tests) < 1:
-            raise SettingsError(f"{self.steps} steps of {self.batch} examples; give 1 or more of each")
+            raise SettingsError("steps, batch, every and tests of a course must be 1 or more")
         if min(self.rate, self.clip, self.megabytes) <= 0:
-            raise SettingsError("rate, clip and megabytes of a recipe must be above 0")
+            raise SettingsError("rate, clip and megabytes of a course must be above 0")
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,9 @@ class Training:
 
     @property
     def mark(self) -> str:
-        """Whose training this is: a folder goes on only with the same recipe, but for its length of life."""
+        """Whose training this is: a folder goes on only with the same recipe, but for its length and rates."""
         told = self.recipe
-        return repr((told.stage, told.steps, told.course.batch, told.course.seed, told.sizes, self.crew.size))
+        return repr((told.stage, told.course.batch, told.course.seed, told.sizes, self.crew.size))
 
 
 def train_stage(
