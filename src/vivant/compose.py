@@ -21,7 +21,8 @@ from vivant.media.image import read_image
 from vivant.media.limits import DEFAULT_LIMITS, Limits
 from vivant.media.opaque import over
 from vivant.media.video import VideoFrame, open_video
-from vivant.portrait.matte import CutOut, fill_background
+from vivant.portrait.fill import smooth_background
+from vivant.portrait.matte import CutOut
 from vivant.portrait.portrait import Portrait
 
 Bytes = NDArray[np.uint8]
@@ -219,7 +220,7 @@ def parse_colour(text: str) -> tuple[int, int, int]:
 def blurred_background(portrait: Portrait, view: Window) -> Bytes:
     """The view (rows, columns, 3) without the person, out of focus."""
     colour = np.ascontiguousarray(portrait.picture[..., :3])
-    filled = fill_background(portrait, CutOut(colour, portrait.person))  # out of focus, the rough mask is enough
+    filled = smooth_background(portrait, CutOut(colour, portrait.person))  # out of focus, the rough mask is enough
     opaque = np.dstack([filled, np.full(filled.shape[:2], 255, np.uint8)])
     sharp = cut_view(opaque, view)[..., :3]
     return np.asarray(cv2.GaussianBlur(sharp, (0, 0), _BLUR * min(view.rows, view.columns)), np.uint8)

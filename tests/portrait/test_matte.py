@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vivant.portrait.matte import CutOut, cut_out, fill_background
+from vivant.portrait.fill import fill_background
+from vivant.portrait.matte import CutOut, cut_out
 from vivant.portrait.open import open_portrait
 from vivant.portrait.person import face_oval
 from vivant.portrait.portrait import Portrait

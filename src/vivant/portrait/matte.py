@@ -1,4 +1,4 @@
-"""Cut a person out of a portrait with clean hair edges, and fill the background behind.
+"""Cut a person out of a portrait with clean hair edges.
 
 The rough mask gives a trimap: certainly person, certainly not, and a band in between that is wide where hair may be.
 Closed-form matting (Levin, Lischinski, Weiss 2008) solves the band at up to half a megapixel; a guided filter carries
@@ -30,12 +30,6 @@ PRIOR, POCKET_PRIOR = 2e-3, 4e-2
 """Weights of the rough mask and of pockets against the matting Laplacian: they break ties, and bend little."""
 CLEAN_PIXELS = 4_000_000
 """Size at which the clean colours of the edges are estimated."""
-FILL_PIXELS = 300_000
-"""Size at which the background is filled; the filling is smooth."""
-STRIP = 512
-"""Rows that are blended at a time, so that a 4K picture is never held as floats."""
-SWEEPS = 12
-"""Relaxations of the filling at each scale."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ def cut_out(portrait: Portrait) -> CutOut:
 def _patch(portrait: Portrait) -> _Patch:
     """Bounding box of the person with room for hair."""
     rows, columns = np.nonzero(portrait.person > 0.02)
-    air = round(0.25 * _tall(portrait.landmarks))
+    air = round(0.25 * face_extent(portrait.landmarks))
     height, width = portrait.person.shape
     return _Patch(
         slice(max(0, int(rows.min()) - air), min(height, int(rows.max()) + air + 1)),
@@ -85,7 +79,7 @@ def _patch(portrait: Portrait) -> _Patch:
     )
 
 
-def _tall(points: Floats) -> float:
+def face_extent(points: Floats) -> float:
     """Face height in the units of `points` (478, 2 or 3)."""
     x0, y0, x1, y1 = FaceLandmarks(points).box
     return max(x1 - x0, y1 - y0)
@@ -100,7 +94,7 @@ def _matte(image: Bytes, portrait: Portrait, patch: _Patch) -> Floats:
     points = ((portrait.landmarks[:, :2] - [patch.columns.start, patch.rows.start]) * scale).astype(np.float32)
     trimap = _trimap(mask, points)
     pockets = _pockets(trimap, small, points)
-    reach = max(1, round(0.05 * _tall(points)))
+    reach = max(1, round(0.05 * face_extent(points)))
     around = cv2.dilate(pockets.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
     around &= _head_front(trimap.shape, points) == 0
     trimap[around & (trimap == 1)] = 0.5
@@ -113,7 +107,7 @@ def _matte(image: Bytes, portrait: Portrait, patch: _Patch) -> Floats:
 
 def _trimap(mask: Floats, points: Floats) -> Floats:
     """1 person, 0 background, 0.5 unknown, from the rough mask and the landmarks (478, 2)."""
-    bottom, tall = FaceLandmarks(points).box[3], _tall(points)
+    bottom, tall = FaceLandmarks(points).box[3], face_extent(points)
     below = (np.arange(mask.shape[0], dtype=np.float32) - bottom) / tall
     outward = tall * np.interp(below, [0.2, 1.2], [HAIR_OUT, BODY_OUT])[:, None]
     inward = tall * np.interp(below, [0.2, 1.2], [HAIR_IN, BODY_IN])[:, None]
@@ -131,7 +125,7 @@ def _pockets(trimap: Floats, image: Bytes, points: Floats) -> NDArray[np.bool_]:
 
     Only beside the head, and only where the background is even enough to be told by its colour.
     """
-    bottom, tall = FaceLandmarks(points).box[3], _tall(points)
+    bottom, tall = FaceLandmarks(points).box[3], face_extent(points)
     known = (trimap == 0).astype(np.float32)
     colour = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     sigma = 0.15 * tall
@@ -158,7 +152,7 @@ def _head_front(shape: tuple[int, ...], points: Floats) -> Bytes:
     x0, _, x1, y1 = FaceLandmarks(points).box
     front = face_oval(shape, points)
     neck = round(x0 + 0.1 * (x1 - x0)), round((y1 + points[:, 1].min()) / 2)
-    radii = round(0.14 * _tall(points)), round(0.2 * _tall(points))
+    radii = round(0.14 * face_extent(points)), round(0.2 * face_extent(points))
     for ear in (points[93], points[323]):
         cv2.ellipse(front, (round(float(ear[0])), round(float(ear[1]))), radii, 0, 0, 360, (255,), -1)
     cv2.rectangle(front, neck, (round(x1 - 0.1 * (x1 - x0)), shape[0]), (255,), -1)
@@ -225,54 +219,3 @@ def _foreground(image: Bytes, alpha: Floats) -> Bytes:
     clean = np.asarray(np.clip(estimate_foreground_ml(small, scale_floats(alpha, size)) * 255 + 0.5, 0, 255), np.uint8)
     result = scale_bytes(clean, (image.shape[1], image.shape[0]))
     return np.where(alpha[..., None] > 0.995, image, result)
-
-
-def fill_background(portrait: Portrait, cutout: CutOut) -> Bytes:
-    """The background (H, W, 3) with the person painted over: a smooth membrane with the grain of what is around it."""
-    colour = np.ascontiguousarray(portrait.picture[..., :3])
-    height, width = cutout.alpha.shape
-    reach = max(3, round(0.05 * _tall(portrait.landmarks))) | 1
-    covered = cv2.dilate((cutout.alpha > 0.01).astype(np.uint8), np.ones((reach, reach), np.uint8)).astype(np.float32)
-    if covered.mean() > 0.999:
-        return np.broadcast_to(colour.mean((0, 1)).astype(np.uint8), colour.shape).copy()
-    scale = min(1.0, float(np.sqrt(FILL_PIXELS / (height * width))))
-    size = fitted_size(width, height, scale)
-    known = (scale_floats(covered, size) == 0).astype(np.float32)
-    small = scale_bytes(colour, size).astype(np.float32)
-    membrane = scale_bytes(np.asarray(np.clip(_membrane(small, known) + 0.5, 0, 255), np.uint8), (width, height))
-    share = np.maximum(cv2.GaussianBlur(covered, (0, 0), reach / 3), covered)
-    result = colour.copy()
-    grain = np.tile(_grain(colour, covered), (1, -(-width // STRIP)))[:, :width, None]
-    for top in range(0, height, STRIP):
-        rows = slice(top, top + STRIP)
-        change = membrane[rows] + grain[: len(share[rows])] - colour[rows]
-        result[rows] = np.clip(colour[rows] + share[rows, :, None] * change + 0.5, 0, 255)
-    return result
-
-
-def _membrane(colour: Floats, known: Floats) -> Floats:
-    """Fill where `known` (h, w) is 0 by a surface without bumps: coarse to fine, relaxed at every scale."""
-    height, width = known.shape
-    if min(height, width) <= 4:
-        mean = (colour * known[..., None]).sum((0, 1)) / max(float(known.sum()), 1e-6)
-        return np.where(known[..., None] > 0, colour, mean).astype(np.float32)
-    half = ((width + 1) // 2, (height + 1) // 2)
-    share = scale_floats(known, half)
-    mean = scale_floats(colour * known[..., None], half)
-    below = _membrane(mean / np.maximum(share, 1e-6)[..., None], (share > 0.2).astype(np.float32))
-    free = 1 - known[..., None]
-    filled = colour * known[..., None] + free * scale_floats(below, (width, height))
-    for _ in range(SWEEPS):
-        filled += free * (cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REFLECT) - filled)
-    return np.asarray(filled, np.float32)
-
-
-def _grain(colour: Bytes, covered: Floats) -> Floats:
-    """(S, S) noise as strong as the fine texture of the open background; the same for the same picture."""
-    luma = cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)
-    fine = cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), 2.0))
-    # Clipped, so that a few edges of things do not count as texture.
-    strength = float(np.minimum(fine[covered == 0], 8).mean())
-    noise = np.random.default_rng(0).standard_normal((STRIP, STRIP), np.float32)
-    soft = cv2.GaussianBlur(noise, (0, 0), 0.7, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(soft * (strength / max(float(soft.std()), 1e-6)), np.float32)

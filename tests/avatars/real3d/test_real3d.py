@@ -18,7 +18,7 @@ from vivant.avatars.real3d.camera import camera_of_pose
 from vivant.avatars.real3d.compact import CompactHead
 from vivant.avatars.real3d.networks.generator import Generator
 from vivant.avatars.real3d.networks.quick_generator import quickened
-from vivant.avatars.real3d.prepare import Layers, prepare_layers
+from vivant.avatars.real3d.prepare import Filling, Layers, prepare_layers
 from vivant.avatars.real3d.published import PublishedPainter
 from vivant.avatars.real3d.real3d import Real3D, Real3DSettings
 from vivant.errors import SettingsError, WeightsError
@@ -36,6 +36,7 @@ class RedPainter:
     """Draws a red square; the lower half is transparent."""
 
     sides, face_share = (512, 512), 0.2
+    filling: Filling = "texture"
 
     def prepare(self, layers: Layers) -> Layers:
         return layers

@@ -27,7 +27,7 @@ from vivant.avatars.real3d.hidden_hair import hair_of, with_hidden_hair
 from vivant.avatars.real3d.hidden_shade import with_shade
 from vivant.avatars.real3d.mesh import HeadMesh
 from vivant.avatars.real3d.networks.view_planes import ViewDecoder, ViewPlanes
-from vivant.avatars.real3d.prepare import Layers
+from vivant.avatars.real3d.prepare import Filling, Layers
 from vivant.avatars.real3d.solid_head import SolidHead, adapted, solid_head
 from vivant.avatars.real3d.surroundings import completed_background, extended, left_beside
 from vivant.avatars.real3d.view_space import DISTANCE
@@ -95,6 +95,7 @@ class CompactHead:
     """Draws portraits by `prepare` and `draw`."""
 
     sides, face_share = (192, 1024), 0.1
+    filling: Filling = "smooth"  # what is behind the person is made up once more, up to the edges of its matte
 
     def __init__(self, planes: ViewPlanes, decoder: ViewDecoder, face: FaceDrawer) -> None:
         """`face` gives pictures their expressions."""

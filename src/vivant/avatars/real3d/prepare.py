@@ -23,7 +23,8 @@ from vivant.face.landmarks import OVAL
 from vivant.face.pose import angles_from_rotation
 from vivant.face.tracker import FaceLandmarks
 from vivant.face.window import Window
-from vivant.portrait.matte import CutOut, fill_background
+from vivant.portrait.fill import fill_background, smooth_background
+from vivant.portrait.matte import CutOut
 from vivant.portrait.person import over_grey
 from vivant.portrait.portrait import Note, Portrait
 from vivant.portrait.segment import ClassMap, class_map
@@ -40,6 +41,10 @@ LITTLE_TORSO, LITTLE_BACKGROUND = 0.02, 0.02
 """Shares of the square."""
 
 
+Filling = Literal["texture", "smooth", "nearest"]
+"""texture: with the texture of what is around; smooth: in its colours only, at once; nearest: as published."""
+
+
 @dataclass(frozen=True)
 class LayerSettings:
     """How a portrait is made ready."""
@@ -47,8 +52,8 @@ class LayerSettings:
     crop: CropSettings = field(default_factory=CropSettings)
     segmenter: Path | None = None
     """MediaPipe's selfie_multiclass_256x256.tflite; without it the class map is made by the project's own means."""
-    filling: Literal["smooth", "nearest"] = "smooth"
-    """How the background goes on behind the person: without edges, or in the colours nearest to it, as published."""
+    filling: Filling = "texture"
+    """How the background goes on behind the person."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ def _background(cropped: Portrait, picture: Bytes, shown: ClassMap, settings: La
     """What is behind the person of `picture` (H, W, 4), as (H, W, 3)."""
     if settings.filling == "nearest":
         return background_of([(picture, shown.person)]).picture
-    return fill_background(cropped, CutOut(picture, shown.person.astype(np.float32)))
+    person = CutOut(picture, shown.person.astype(np.float32))
+    return smooth_background(cropped, person) if settings.filling == "smooth" else fill_background(cropped, person)
 
 
 def _check(portrait: Portrait) -> None:

@@ -35,7 +35,7 @@ from vivant.face.pncc import code_image
 
 if TYPE_CHECKING:
     from vivant.avatars.real3d.mesh import HeadMesh
-    from vivant.avatars.real3d.prepare import Layers
+    from vivant.avatars.real3d.prepare import Filling, Layers
     from vivant.motion.state import FaceState
 
 Floats = NDArray[np.float32]
@@ -61,6 +61,7 @@ class PublishedPainter:
     """Draws heads by the released networks."""
 
     sides, face_share = (512, 512), CropSettings.least_face
+    filling: Filling = "texture"
 
     def __init__(self, network: Generator, mesh: BaselMesh, threshold: float = THRESHOLD, tiles: int = 1) -> None:
         """`network` is ready to draw, as `quickened` makes it of so many `tiles`.

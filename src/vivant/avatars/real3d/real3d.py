@@ -21,7 +21,7 @@ from vivant.avatars.avatar import Frame
 from vivant.avatars.place import Square, premultiplied, sample, seam, straight
 from vivant.avatars.real3d.crop import CropSettings, face_window
 from vivant.avatars.real3d.memory import MOST_TILES, enough_memory
-from vivant.avatars.real3d.prepare import Layers, LayerSettings, prepare_layers
+from vivant.avatars.real3d.prepare import Filling, Layers, LayerSettings, prepare_layers
 from vivant.errors import SettingsError, WeightsError
 from vivant.face.window import Window
 from vivant.motion.state import FaceState
@@ -48,6 +48,8 @@ class Painter(Protocol):
     """Least and most pixels of the square's side."""
     face_share: float
     """Share of the square that the face covers at least."""
+    filling: Filling
+    """How the background of layers goes on behind the person."""
 
     def prepare(self, layers: Layers) -> Any:
         """Everything that frames share."""
@@ -154,7 +156,8 @@ class Real3D:
         crop = CropSettings(least_face=self.settings.face_share or self.painter.face_share)
         side = round(face_window(portrait, crop).width * min(density, 1.0))
         pixels = int(np.clip(side, *self.painter.sides))
-        return prepare_layers(portrait, LayerSettings(replace(crop, pixels=pixels), self.settings.segmenter))
+        crop = replace(crop, pixels=pixels)
+        return prepare_layers(portrait, LayerSettings(crop, self.settings.segmenter, self.painter.filling))
 
     def draw(self, prepared: Prepared, state: FaceState) -> Frame:
         """One frame of the prepared window in `state`."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.avatars.real3d.prepare import Layers
+from vivant.portrait.fill import fill
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -17,6 +18,10 @@ STRAND = 12.0
 """Of 255: what a hair has of the person's colour at least, and more than it has of any third."""
 LEFT = 0.2
 """Alpha from which on a pixel is wholly the person's."""
+RIM = 1 / 256
+"""Of the square: how far beside a person the wall's pixels are not its own: pictures are sharpened and compressed."""
+SURE = 0.99
+"""Share of the wall in a pixel from which on colours and texture go on from it."""
 DIFFERENT = 6.0
 """Of 255, by which the picture differs from its background where it shows something else."""
 
@@ -24,22 +29,26 @@ DIFFERENT = 6.0
 def completed_background(layers: Layers, alpha: Floats) -> Bytes:
     """The background (H, W, 3) with the picture's own pixels beside a person of `alpha` (H, W), where they show a wall.
 
-    A fill begins some way off the person, for the sake of loose hairs. What is not on the way from its colour to that
-    of the nearest part of the person is no hair and stays where it is when the head moves.
+    The layers' background begins some way off the person, for the sake of loose hairs. What is not on the way from its
+    colour to that of the nearest part of the person is no hair and stays where it is when the head moves; the rest is
+    made up from there on.
     """
     inside = alpha > INSIDE
     if not inside.any():
         return layers.background
-    picture, fill = layers.picture.astype(np.float32), layers.background.astype(np.float32)
-    toward = cv2.GaussianBlur(extended(picture, inside), (0, 0), 3) - fill
+    picture, smooth = layers.picture.astype(np.float32), layers.background.astype(np.float32)
+    toward = cv2.GaussianBlur(extended(picture, inside), (0, 0), 3) - smooth
     contrast = np.linalg.norm(toward, axis=2) + 1
-    change = picture - fill
+    change = picture - smooth
     along = (change * toward).sum(2) / contrast
     astray = np.linalg.norm(change - (along / contrast)[..., None] * toward, axis=2)
     hair = np.clip((along - np.maximum(astray, STRAND)) / STRAND, 0, 1)
-    wall = (1 - cv2.dilate(hair, np.ones((3, 3), np.uint8))) * np.clip(1 - alpha / LEFT, 0, 1)
-    wall = np.minimum(cv2.GaussianBlur(wall, (0, 0), 1), 1 - hair)
-    return np.asarray(np.clip(np.round(fill + wall[..., None] * change), 0, 255), np.uint8)
+    rim = 2 * max(1, round(RIM * len(alpha))) + 1
+    person = cv2.dilate(np.clip(alpha / LEFT, 0, 1), np.ones((rim, rim), np.uint8))
+    wall = (1 - cv2.dilate(hair, np.ones((3, 3), np.uint8))) * (1 - person)
+    wall = np.minimum(cv2.GaussianBlur(wall, (0, 0), 1), 1 - hair)[..., None]
+    behind = fill(layers.picture, wall[..., 0] < SURE)
+    return np.asarray(np.clip(np.round(behind + wall * (picture - behind)), 0, 255), np.uint8)
 
 
 def left_beside(picture: Bytes, background: Bytes, alpha: Floats) -> Bytes:

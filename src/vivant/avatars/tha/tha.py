@@ -27,8 +27,9 @@ from vivant.errors import SettingsError, WeightsError
 from vivant.face.window import Window
 from vivant.motion.state import FaceState
 from vivant.portrait.drawing import character_of, open_drawing, portrait_of
+from vivant.portrait.fill import fill_background
 from vivant.portrait.head import head_of_face
-from vivant.portrait.matte import CutOut, fill_background
+from vivant.portrait.matte import CutOut
 from vivant.portrait.portrait import Portrait
 
 Floats = NDArray[np.float32]
