@@ -25,12 +25,14 @@ HEAD_RADIUS = np.float32(9.5)
 """Centimetres, with hair."""
 EVENING, STEPS = 20, 8
 """Rounds over the mesh in which its course is made even; steps in which the way along the hair is looked at."""
-EDGE_OF_HAIR = 5
-"""Pixels inside of hair that its outline keeps for itself."""
+EDGE_OF_HAIR = 1 / 57
+"""Of the square: how wide a strip inside of hair its outline keeps for itself."""
+CLEARLY = 0.5
+"""How far from the colour of hair a pixel may be, as a share of how far it is from the skin's."""
 
 
 def hair_of(layers: Layers) -> Flags:
-    """Where (H, W) the picture shows hair, and nothing that is more like the skin of the face."""
+    """Where (H, W) the picture shows hair, and nothing that is a little like the skin of the face."""
     hair, skin = layers.classes == HAIR, layers.classes == FACE_SKIN
     if not hair.any() or not skin.any():
         return np.asarray(hair)
@@ -38,7 +40,7 @@ def hair_of(layers: Layers) -> Flags:
     both = cv2.GaussianBlur(np.dstack([layers.picture * weight, weight]), (0, 0), len(hair) / 80)
     even = both[..., :3] / np.maximum(both[..., 3:], 1e-3)  # a bright strand is no skin
     away = [np.linalg.norm(even - np.median(layers.picture[part], axis=0), axis=2) for part in (hair, skin)]
-    return np.asarray(hair & (away[0] < away[1]))
+    return np.asarray(hair & (away[0] < CLEARLY * away[1]))
 
 
 def with_hidden_hair(head: SolidHead, hair: Flags, pose: HeadPose) -> tuple[SolidHead, Floats]:
@@ -55,8 +57,9 @@ def with_hidden_hair(head: SolidHead, hair: Flags, pose: HeadPose) -> tuple[Soli
     beyond = 1 - np.abs(1 - np.sin(OBLIQUE) - (angle - OBLIQUE)) - np.sin(angle)
     aim = np.where(angle > OBLIQUE, HEAD_RADIUS * beyond, 0)[:, None] * normals[:, :2] / across
     aim = aim * pose.scale * (1, -1)
-    inside = cv2.erode(hair.astype(np.float32), np.ones((EDGE_OF_HAIR, EDGE_OF_HAIR), np.uint8))
-    inside = cv2.GaussianBlur(inside, (0, 0), EDGE_OF_HAIR / 2)[..., None]
+    edge = 2 * round(EDGE_OF_HAIR * len(hair) / 2) + 1
+    inside = cv2.erode(hair.astype(np.float32), np.ones((edge, edge), np.uint8))
+    inside = cv2.GaussianBlur(inside, (0, 0), edge / 4)[..., None]
     places = pixels_of(pose, head.points)[:, :2]
     way = np.stack([pixels_at(inside, places + part * aim) for part in np.linspace(0, 1, STEPS + 1)], 1)[..., 0]
     free = np.cumprod(way > 0.5, axis=1)  # as far as all of the way is hair
