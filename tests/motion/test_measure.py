@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,3 +137,43 @@ def test_closed_lids_hide_the_iris() -> None:
     assert eyes_seen(seen())
     assert not eyes_seen(seen(eyeBlinkLeft=1.0, eyeBlinkRight=1.0))
     assert eyes_seen(seen(eyeBlinkLeft=1.0))
+
+
+CLOSED = {
+    "v01_talk_512_25fps": (6, 100),
+    "v02_talk_512_mpeg4": (11, 35, 57, 81, 129, 151),
+    "v03_expressions_turns_30fps": (49, 58),
+}
+"""Frames of real clips in which both eyes are closed, found by eye."""
+LOWERED = {"v03_expressions_turns_30fps": (77, 82, 87, 93)}
+"""Those in which they only look down."""
+
+
+def blinks(samples: Path, clip: str, frames: tuple[int, ...], *, scored: bool) -> list[float]:
+    """Mean of both eyes' blinks in `frames` of a recorded track, by MediaPipe's scores or without them."""
+    track = np.load(samples / "tracks" / f"{clip}.npz", allow_pickle=False)
+    size = np.array([track["width"], track["height"], track["width"]], np.float32)
+    names = list(track["blendshape_names"])
+    order = [names.index(name) if name in names else 0 for name in INDEX]
+    scores = track["blendshapes"][:, order].astype(np.float32)
+    faces = [
+        FaceLandmarks((points * size).astype(np.float32), score if scored else None)
+        for points, score in zip(track["landmarks"], scores, strict=True)
+    ]
+    neutral = find_neutral(faces[:60])
+    both = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
+    return [float(measure(faces[frame], neutral).curves[both].mean()) for frame in frames]
+
+
+@pytest.mark.parametrize("scored", [False, True])
+def test_closed_eyes_of_real_people_are_closed(samples: Path, scored: bool) -> None:
+    found = {clip: blinks(samples, clip, frames, scored=scored) for clip, frames in CLOSED.items()}
+    assert np.mean(np.concatenate(list(found.values()))) > 0.8, found
+    assert min(found["v01_talk_512_25fps"]) > 0.85
+    assert min(found["v03_expressions_turns_30fps"]) > 0.95
+
+
+@pytest.mark.parametrize("scored", [False, True])
+def test_eyes_that_look_down_are_not_closed(samples: Path, scored: bool) -> None:
+    for clip, frames in LOWERED.items():
+        assert max(blinks(samples, clip, frames, scored=scored)) < 0.5

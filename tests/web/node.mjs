@@ -50,5 +50,11 @@ const questions = {
     const calm = asked.times.map((time, n) => filter.step([asked.values[n]], time)[0]);
     return JSON.stringify({ ...mirrored(asked.categories, asked.matrix), calm });
   },
+  // Blinks of recorded landmarks against those of the first ones.
+  async blinks() {
+    const { gapsOf, shut } = await load("webcam.js");
+    const gaps = asked.faces.map(face => gapsOf(face.map(([x, y, z]) => ({ x, y, z })), asked.tall));
+    return JSON.stringify(gaps.map(now => ["Left", "Right"].map(side => shut(now[side], gaps[0][side]))));
+  },
 };
 process.stdout.write(await questions[question]());

@@ -78,3 +78,19 @@ def test_the_webcam_is_a_mirror_and_calm(folder: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(answer["angles"], angles_of(wanted.rotation), atol=1e-6)
     assert np.ptp(answer["calm"][60:]) < 0.4 * np.ptp(values)
     assert len(INDEX) == 45
+
+
+def test_closed_eyes_before_the_webcam_are_closed(folder: Path, tmp_path: Path, samples: Path) -> None:
+    """Frames of real clips in which eyes are open, closed, and look down; left and right are a mirror's."""
+    track = np.load(samples / "tracks" / "v03_expressions_turns_30fps.npz", allow_pickle=False)
+    faces = track["landmarks"][[0, 49, 58, 0, 77, 87]]
+    asked = {"faces": faces.tolist(), "tall": float(track["height"] / track["width"])}
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    blinks = np.array(json.loads(ask_node(folder, "blinks", tmp_path / "asked.json")))
+    assert blinks[1:3].min() > 0.8
+    assert blinks[[0, 3]].max() == 0
+    assert blinks[4:].max() < 0.5
+    winking = faces[0].copy()
+    winking[[160, 159, 158]] = winking[[144, 145, 153]]
+    (tmp_path / "asked.json").write_text(json.dumps(asked | {"faces": [faces[0].tolist(), winking.tolist()]}))
+    assert json.loads(ask_node(folder, "blinks", tmp_path / "asked.json"))[1] == [1, 0]

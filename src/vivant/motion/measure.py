@@ -35,6 +35,12 @@ EYEBALL_RADIUS = 1.2
 """cm"""
 OPEN_EYE = 0.16
 """Lid gap over eye width below which the iris is guessed by the tracker, not seen."""
+LIDS = {"Right": ((160, 159, 158), (144, 145, 153)), "Left": ((387, 386, 385), (373, 374, 380))}
+"""Landmarks in the middle of upper and lower lids."""
+SHUT = 0.15
+"""Share of an eye's gap at rest that trackers still see when it is closed."""
+BLINKING = (0.45, 0.75)
+"""Shares of the way to closed lids between which the gap counts more and more: curves and scores fall short there."""
 MOUTH_CURVES = (*group("mouth"), *group("jaw"))
 
 
@@ -91,6 +97,7 @@ def measure(face: FaceLandmarks, neutral: DriverNeutral) -> FaceState:
     dense = pose.head_from_picture(face.points[:MESH_COUNT]) - neutral.shape
     gaze = np.clip(_raw_gaze(face.points, neutral.shape) - neutral.gaze, -0.6, 0.6)
     curves = _curves(face, neutral, dense)
+    _close_eyes(curves, neutral.shape, dense)
     set_looks(curves, gaze)
     if neutral.resting is not None:
         curves = np.clip(curves + neutral.resting, 0.0, 1.0)
@@ -167,6 +174,19 @@ def _curves(face: FaceLandmarks, neutral: DriverNeutral, dense: Floats) -> Float
         return face.scores.copy()
     rest = np.minimum(neutral.scores, 0.8)
     return np.asarray(np.clip((face.scores - rest) / (1.0 - rest), 0.0, 1.0), np.float32)
+
+
+def _close_eyes(curves: Floats, rest: Floats, dense: Floats) -> None:
+    """Let blinks in `curves` (52,) be whole where the gap of the lids of `rest` + `dense` (468, 3) says that they are.
+
+    On closed eyes the fit gives 0.6 to 0.9, MediaPipe's scores 0.4 to 0.8, as eyes are more or less large.
+    """
+    for side, (upper, lower) in LIDS.items():
+        before, now = (float(np.mean(at[list(upper), 1]) - np.mean(at[list(lower), 1])) for at in (rest, rest + dense))
+        closed = min(max((1 - now / max(before, 1e-3)) / (1 - SHUT), 0.0), 1.0)
+        share = min(max((closed - BLINKING[0]) / (BLINKING[1] - BLINKING[0]), 0.0), 1.0)
+        blink = INDEX[f"eyeBlink{side}"]
+        curves[blink] = max(curves[blink], share * share * (3 - 2 * share) * closed)
 
 
 def set_looks(curves: Floats, gaze: Floats) -> None:
