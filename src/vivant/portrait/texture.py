@@ -38,6 +38,8 @@ FEW = 50
 """Open patches below which there is no texture to go on with."""
 FADES = 2.0
 """Factor by which a patch counts less for each pixel farther from what is open: edges go on from there inwards."""
+INNER = (slice(REACH, -REACH), slice(REACH, -REACH))
+"""A level without its margin."""
 PART_COVERED = 0.3
 """Share of a coarse pixel that is covered, from which on all of it counts as covered."""
 
@@ -110,7 +112,7 @@ def _level(picture: Floats, tone: Floats, covered: Flags, seed: int) -> _Level |
     hidden = _grown(covered)
     touched = cv2.dilate(hidden.astype(np.uint8), np.ones((SIDE, SIDE), np.uint8)) > 0
     rim = np.ones_like(hidden)
-    rim[REACH:-REACH, REACH:-REACH] = False
+    rim[INNER] = False
     places, asked = np.flatnonzero(~touched & ~rim), touched & ~rim
     if len(places) < FEW or not asked.any():
         return None
@@ -128,16 +130,15 @@ def _grown(array: NDArray[Number]) -> NDArray[Number]:
 def _inherit(level: _Level, coarser: _Level) -> None:
     """Begin with the matches of the level before, and what they show."""
     moves, found = _moves(coarser)
-    inner = (slice(REACH, -REACH), slice(REACH, -REACH))
-    rows, columns = np.indices(level.match[inner].shape)
+    rows, columns = np.indices(level.match[INNER].shape)
     from_rows, from_columns = rows // 2, columns // 2
     moved = 2 * moves[from_rows, from_columns].astype(np.int64)
     rows, columns = rows + moved[..., 0] + REACH, columns + moved[..., 1] + REACH
     height, width = level.match.shape
     there = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & found[from_rows, from_columns]
-    there &= level.match[inner] >= 0
+    there &= level.match[INNER] >= 0
     there[there] = level.sources[rows[there], columns[there]]
-    level.match[inner][there] = (rows * width + columns)[there]
+    level.match[INNER][there] = (rows * width + columns)[there]
     _vote(level)
 
 
@@ -145,8 +146,7 @@ def _moves(level: _Level) -> tuple[Floats, Flags]:
     """(h, w, 2) rows and columns from each place to its match, and where (h, w) it has one, without the margin."""
     rows, columns = np.indices(level.match.shape)
     ways = np.stack([level.match // level.match.shape[1] - rows, level.match % level.match.shape[1] - columns], 2)
-    inner = (slice(REACH, -REACH), slice(REACH, -REACH))
-    return ways[inner].astype(np.float32), np.ascontiguousarray(level.match[inner] >= 0)
+    return ways[INNER].astype(np.float32), np.ascontiguousarray(level.match[INNER] >= 0)
 
 
 def _settle(level: _Level, rounds: int) -> None:
