@@ -26,9 +26,12 @@ def fill_background(portrait: Portrait, cutout: CutOut) -> Bytes:
     return fill(np.ascontiguousarray(portrait.picture[..., :3]), _covered(portrait, cutout))
 
 
-def fill(picture: Bytes, covered: Flags) -> Bytes:
-    """`picture` (H, W, 3), where it is `covered` (H, W) made up from the colours and the texture around."""
-    return continue_texture(picture, _surface(picture, covered), covered)
+def fill(picture: Bytes, covered: Flags, doubtful: Flags | None = None) -> Bytes:
+    """`picture` (H, W, 3), where it is `covered` (H, W) made up from the colours and the texture around.
+
+    Of what is `doubtful` (H, W) no texture is taken, as long as there is other.
+    """
+    return continue_texture(picture, _surface(picture, covered), covered, doubtful)
 
 
 def smooth_background(portrait: Portrait, cutout: CutOut) -> Bytes:

@@ -55,7 +55,7 @@ class _Level:
     covered: Flags
     """(h, w)."""
     sources: Flags
-    """(h, w): the middles of patches that are open all over."""
+    """(h, w): the middles of patches to take from: open all over, and nowhere doubtful if there are such."""
     match: Places
     """(h, w): the place of a source for each patch that is not open all over, elsewhere -1."""
 
@@ -65,9 +65,10 @@ class _Level:
         return np.flatnonzero(self.match.ravel() >= 0)
 
 
-def continue_texture(picture: Bytes, surface: Bytes, covered: Flags) -> Bytes:
+def continue_texture(picture: Bytes, surface: Bytes, covered: Flags, doubtful: Flags | None = None) -> Bytes:
     """`picture` (H, W, 3) where it is not `covered` (H, W), there `surface` (H, W, 3) with the picture's texture.
 
+    What is `doubtful` (H, W) goes on where it meets what is covered, but is repeated nowhere else if there is more.
     The same for the same input. Where hardly a patch is open, the surface stays as it is.
     """
     whole = np.where(covered[..., None], surface, picture).astype(np.float32)
@@ -75,7 +76,9 @@ def continue_texture(picture: Bytes, surface: Bytes, covered: Flags) -> Bytes:
     size = fitted_size(width, height, min(1.0, LONGEST / max(height, width)))
     small = scale_floats(whole, size)
     tone = np.asarray(cv2.GaussianBlur(small, (0, 0), TONE, borderType=cv2.BORDER_REFLECT), np.float32)
-    finest = _searched(small, tone, scale_floats(covered.astype(np.float32), size))
+    unsure = covered if doubtful is None else covered | doubtful
+    shares = [scale_floats(part.astype(np.float32), size) for part in (covered, unsure)]
+    finest = _searched(small, tone, *shares)
     if finest is None:
         return np.asarray(whole, np.uint8)
     even = np.asarray(cv2.resize(tone, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
@@ -86,19 +89,20 @@ def continue_texture(picture: Bytes, surface: Bytes, covered: Flags) -> Bytes:
     return np.asarray(np.clip(result + 0.5, 0, 255), np.uint8)
 
 
-def _searched(picture: Floats, tone: Floats, covered: Floats) -> _Level | None:
+def _searched(picture: Floats, tone: Floats, covered: Floats, unsure: Floats) -> _Level | None:
     """The finest level with its matches; None where the picture has hardly an open patch.
 
-    `picture`, `tone` (h, w, 3); `covered` (h, w) the share of each pixel.
+    `picture`, `tone` (h, w, 3); `covered`, `unsure` (h, w) the share of each pixel.
     """
-    stack = [(picture, covered > 0)]
+    stack = [(picture, covered > 0, unsure > 0)]
     while min(stack[-1][1].shape) > SMALLEST:
-        last, hidden = stack[-1]
+        last, hidden, doubtful = stack[-1]
         half = (last.shape[1] + 1) // 2, (last.shape[0] + 1) // 2
-        stack.append((scale_floats(last, half), scale_floats(hidden.astype(np.float32), half) > PART_COVERED))
+        hidden, doubtful = (scale_floats(part.astype(np.float32), half) > PART_COVERED for part in (hidden, doubtful))
+        stack.append((scale_floats(last, half), hidden, doubtful))
     level: _Level | None = None
-    for number, (part, hidden) in enumerate(reversed(stack)):
-        finer = _level(part, scale_floats(tone, (part.shape[1], part.shape[0])), hidden, number)
+    for number, (part, hidden, doubtful) in enumerate(reversed(stack)):
+        finer = _level(part, scale_floats(tone, (part.shape[1], part.shape[0])), hidden, doubtful, number)
         if finer is not None:
             if level is not None:
                 _inherit(finer, level)
@@ -107,18 +111,21 @@ def _searched(picture: Floats, tone: Floats, covered: Floats) -> _Level | None:
     return level
 
 
-def _level(picture: Floats, tone: Floats, covered: Flags, seed: int) -> _Level | None:
-    """A level whose matches are random; None where nothing can match. `picture`, `tone` (h, w, 3), `covered` (h, w)."""
-    hidden = _grown(covered)
-    touched = cv2.dilate(hidden.astype(np.uint8), np.ones((SIDE, SIDE), np.uint8)) > 0
+def _level(picture: Floats, tone: Floats, covered: Flags, unsure: Flags, seed: int) -> _Level | None:
+    """A level whose matches are random; None where nothing can match. All (h, w) or (h, w, 3)."""
+    hidden, patch = _grown(covered), np.ones((SIDE, SIDE), np.uint8)
+    touched, near = (cv2.dilate(part.astype(np.uint8), patch) > 0 for part in (hidden, _grown(unsure)))
     rim = np.ones_like(hidden)
     rim[INNER] = False
-    places, asked = np.flatnonzero(~touched & ~rim), touched & ~rim
+    asked, sources = touched & ~rim, ~near & ~rim
+    if sources.sum() < FEW:
+        sources = ~touched & ~rim
+    places = np.flatnonzero(sources)
     if len(places) < FEW or not asked.any():
         return None
     match = np.full(hidden.shape, -1, np.int64)
     match[asked] = np.random.default_rng(seed).choice(places, int(asked.sum()))
-    return _Level(_grown(picture - tone), _grown(tone), hidden, ~touched & ~rim, match)
+    return _Level(_grown(picture - tone), _grown(tone), hidden, sources, match)
 
 
 def _grown(array: NDArray[Number]) -> NDArray[Number]:

@@ -47,7 +47,8 @@ def completed_background(layers: Layers, alpha: Floats) -> Bytes:
     person = cv2.dilate(np.clip(alpha / LEFT, 0, 1), np.ones((rim, rim), np.uint8))
     wall = (1 - cv2.dilate(hair, np.ones((3, 3), np.uint8))) * (1 - person)
     wall = np.minimum(cv2.GaussianBlur(wall, (0, 0), 1), 1 - hair)[..., None]
-    behind = fill(layers.picture, wall[..., 0] < SURE)
+    near = (layers.picture != layers.background).any(2)  # loose hairs and jewels are not to be repeated
+    behind = fill(layers.picture, wall[..., 0] < SURE, near)
     return np.asarray(np.clip(np.round(behind + wall * (picture - behind)), 0, 255), np.uint8)
 
 
