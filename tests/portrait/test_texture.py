@@ -97,3 +97,15 @@ def test_what_is_not_covered_is_not_changed(wall: Bytes, pixels: int) -> None:
     covered[40, 40 : 40 + pixels] = True
     filled = continue_texture(wall, wall * 0, covered)
     np.testing.assert_array_equal(filled[~covered], wall[~covered])
+
+
+def test_what_is_doubtful_is_not_repeated() -> None:
+    """The right half has stripes, which go on behind the hole unless they are not to be trusted."""
+    picture, covered = grey(np.random.default_rng(0).normal(128, 4, (240, 240))), disc(240, 240, 50)
+    stripes = grey(np.broadcast_to(np.where(np.arange(240) % 16 < 8, 170, 86)[:, None], (240, 240)))
+    right = np.broadcast_to(np.arange(240) >= 120, (240, 240))
+    picture[right] = stripes[right]
+    surface, inner = np.full_like(picture, 128), disc(240, 240, 40) & right
+    rough = [roughness(continue_texture(picture, surface, covered, doubtful), inner) for doubtful in (None, right)]
+    assert rough[0] > 0.8 * roughness(stripes, inner)
+    assert rough[1] < 0.3 * roughness(stripes, inner)
