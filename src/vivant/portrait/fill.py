@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from vivant.portrait.matte import CutOut, face_extent
 from vivant.portrait.pixels import fitted_size, scale_bytes, scale_floats
 from vivant.portrait.portrait import Portrait
-from vivant.portrait.texture import continue_texture
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -31,6 +30,8 @@ def fill(picture: Bytes, covered: Flags, doubtful: Flags | None = None) -> Bytes
 
     Of what is `doubtful` (H, W) no texture is taken, as long as there is other.
     """
+    from vivant.portrait.texture import continue_texture  # loads numba
+
     return continue_texture(picture, _surface(picture, covered), covered, doubtful)
 
 
