@@ -51,6 +51,12 @@ class FaceLandmarks:
         low, high = self.points[:, :2].min(0), self.points[:, :2].max(0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
+    @property
+    def extent(self) -> float:
+        """Larger side of the box in pixels."""
+        x0, y0, x1, y1 = self.box
+        return max(x1 - x0, y1 - y0)
+
 
 class FaceTracker:
     """Finds faces in pictures; `moving` follows them from frame to frame with MediaPipe's own smoothing.

@@ -169,7 +169,7 @@ def _steps(length: int, side: int) -> list[int]:
 def _distinct(faces: Iterable[FaceLandmarks]) -> tuple[FaceLandmarks, ...]:
     kept: list[FaceLandmarks] = []
     for face in faces:
-        if all(np.linalg.norm(_centre(face) - _centre(other)) > 0.5 * _size(other) for other in kept):
+        if all(np.linalg.norm(_centre(face) - _centre(other)) > 0.5 * other.extent for other in kept):
             kept.append(face)
     return tuple(kept)
 
@@ -178,11 +178,6 @@ def _centre(face: FaceLandmarks) -> NDArray[np.float64]:
     """The middle (2,) of a face."""
     x0, y0, x1, y1 = face.box
     return np.array([(x0 + x1) / 2, (y0 + y1) / 2])
-
-
-def _size(face: FaceLandmarks) -> float:
-    x0, y0, x1, y1 = face.box
-    return max(x1 - x0, y1 - y0)
 
 
 def check_choice(choice: str) -> None:
@@ -203,19 +198,19 @@ def pick(faces: tuple[FaceLandmarks, ...], choice: str) -> FaceLandmarks | None:
         return across[int(choice) - 1]
     if choice == "centre":
         return min(faces, key=lambda face: abs(float(_centre(face)[0]) - float(middle)))
-    return {"left": across[0], "right": across[-1]}.get(choice, max(faces, key=_size))
+    return {"left": across[0], "right": across[-1]}.get(choice, max(faces, key=lambda face: face.extent))
 
 
 def _same(faces: tuple[FaceLandmarks, ...], before: FaceLandmarks) -> FaceLandmarks | None:
     """The face that is most likely the one of `before`, after it was lost."""
 
     def distance(face: FaceLandmarks) -> float:
-        apart = float(np.linalg.norm(_centre(face) - _centre(before))) / _size(before)
-        return apart + abs(float(np.log(_size(face) / _size(before))))
+        apart = float(np.linalg.norm(_centre(face) - _centre(before))) / before.extent
+        return apart + abs(float(np.log(face.extent / before.extent)))
 
     return min(faces, key=distance, default=None)
 
 
 def _needs_square(face: FaceLandmarks, faces: tuple[FaceLandmarks, ...], picture: Bytes) -> bool:
     """The tracker keeps a lone large face; beside others or when small it must not see all of (H, W, 3)."""
-    return len(faces) > 1 or _size(face) < 0.15 * max(picture.shape[:2])
+    return len(faces) > 1 or face.extent < 0.15 * max(picture.shape[:2])

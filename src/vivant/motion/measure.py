@@ -35,7 +35,7 @@ EYEBALL_RADIUS = 1.2
 """cm"""
 OPEN_EYE = 0.16
 """Lid gap over eye width below which the iris is guessed by the tracker, not seen."""
-LIDS = {"Right": ((160, 159, 158), (144, 145, 153)), "Left": ((387, 386, 385), (373, 374, 380))}
+LIDS = {side: (list(eye[3:6]), list(eye[11:14])) for side, eye in (("Right", EYE_RIGHT), ("Left", EYE_LEFT))}
 """Landmarks in the middle of upper and lower lids."""
 SHUT = 0.15
 """Share of an eye's gap at rest that trackers still see when it is closed."""
@@ -182,7 +182,7 @@ def _close_eyes(curves: Floats, rest: Floats, dense: Floats) -> None:
     On closed eyes the fit gives 0.6 to 0.9, MediaPipe's scores 0.4 to 0.8, as eyes are more or less large.
     """
     for side, (upper, lower) in LIDS.items():
-        before, now = (float(np.mean(at[list(upper), 1]) - np.mean(at[list(lower), 1])) for at in (rest, rest + dense))
+        before, now = (float(np.mean(at[upper, 1]) - np.mean(at[lower, 1])) for at in (rest, rest + dense))
         closed = min(max((1 - now / max(before, 1e-3)) / (1 - SHUT), 0.0), 1.0)
         share = min(max((closed - BLINKING[0]) / (BLINKING[1] - BLINKING[0]), 0.0), 1.0)
         blink = INDEX[f"eyeBlink{side}"]

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.portrait.matte import CutOut, face_extent
+from vivant.face.tracker import FaceLandmarks
+from vivant.portrait.matte import CutOut
 from vivant.portrait.pixels import fitted_size, scale_bytes, scale_floats
 from vivant.portrait.portrait import Portrait
 
@@ -44,7 +45,7 @@ def smooth_background(portrait: Portrait, cutout: CutOut) -> Bytes:
 
 def _covered(portrait: Portrait, cutout: CutOut) -> Flags:
     """Where (H, W) the person is, or so near that loose hairs may be."""
-    reach = max(3, round(0.05 * face_extent(portrait.landmarks))) | 1
+    reach = max(3, round(0.05 * FaceLandmarks(portrait.landmarks).extent)) | 1
     return np.asarray(cv2.dilate((cutout.alpha > 0.01).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0)
 
 

@@ -60,8 +60,7 @@ class FoundFace:
     @property
     def height(self) -> float:
         """Larger side of the box in pixels."""
-        x0, y0, x1, y1 = self.box
-        return max(x1 - x0, y1 - y0)
+        return FaceLandmarks(self.points).extent
 
     @property
     def centre(self) -> Floats:

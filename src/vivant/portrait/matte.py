@@ -71,18 +71,12 @@ def cut_out(portrait: Portrait) -> CutOut:
 def _patch(portrait: Portrait) -> _Patch:
     """Bounding box of the person with room for hair."""
     rows, columns = np.nonzero(portrait.person > 0.02)
-    air = round(0.25 * face_extent(portrait.landmarks))
+    air = round(0.25 * FaceLandmarks(portrait.landmarks).extent)
     height, width = portrait.person.shape
     return _Patch(
         slice(max(0, int(rows.min()) - air), min(height, int(rows.max()) + air + 1)),
         slice(max(0, int(columns.min()) - air), min(width, int(columns.max()) + air + 1)),
     )
-
-
-def face_extent(points: Floats) -> float:
-    """Face height in the units of `points` (478, 2 or 3)."""
-    x0, y0, x1, y1 = FaceLandmarks(points).box
-    return max(x1 - x0, y1 - y0)
 
 
 def _matte(image: Bytes, portrait: Portrait, patch: _Patch) -> Floats:
@@ -94,7 +88,7 @@ def _matte(image: Bytes, portrait: Portrait, patch: _Patch) -> Floats:
     points = ((portrait.landmarks[:, :2] - [patch.columns.start, patch.rows.start]) * scale).astype(np.float32)
     trimap = _trimap(mask, points)
     pockets = _pockets(trimap, small, points)
-    reach = max(1, round(0.05 * face_extent(points)))
+    reach = max(1, round(0.05 * FaceLandmarks(points).extent))
     around = cv2.dilate(pockets.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
     around &= _head_front(trimap.shape, points) == 0
     trimap[around & (trimap == 1)] = 0.5
@@ -107,7 +101,7 @@ def _matte(image: Bytes, portrait: Portrait, patch: _Patch) -> Floats:
 
 def _trimap(mask: Floats, points: Floats) -> Floats:
     """1 person, 0 background, 0.5 unknown, from the rough mask and the landmarks (478, 2)."""
-    bottom, tall = FaceLandmarks(points).box[3], face_extent(points)
+    bottom, tall = FaceLandmarks(points).box[3], FaceLandmarks(points).extent
     below = (np.arange(mask.shape[0], dtype=np.float32) - bottom) / tall
     outward = tall * np.interp(below, [0.2, 1.2], [HAIR_OUT, BODY_OUT])[:, None]
     inward = tall * np.interp(below, [0.2, 1.2], [HAIR_IN, BODY_IN])[:, None]
@@ -125,7 +119,7 @@ def _pockets(trimap: Floats, image: Bytes, points: Floats) -> NDArray[np.bool_]:
 
     Only beside the head, and only where the background is even enough to be told by its colour.
     """
-    bottom, tall = FaceLandmarks(points).box[3], face_extent(points)
+    bottom, tall = FaceLandmarks(points).box[3], FaceLandmarks(points).extent
     known = (trimap == 0).astype(np.float32)
     colour = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     sigma = 0.15 * tall
@@ -152,7 +146,7 @@ def _head_front(shape: tuple[int, ...], points: Floats) -> Bytes:
     x0, _, x1, y1 = FaceLandmarks(points).box
     front = face_oval(shape, points)
     neck = round(x0 + 0.1 * (x1 - x0)), round((y1 + points[:, 1].min()) / 2)
-    radii = round(0.14 * face_extent(points)), round(0.2 * face_extent(points))
+    radii = round(0.14 * FaceLandmarks(points).extent), round(0.2 * FaceLandmarks(points).extent)
     for ear in (points[93], points[323]):
         cv2.ellipse(front, (round(float(ear[0])), round(float(ear[1]))), radii, 0, 0, 360, (255,), -1)
     cv2.rectangle(front, neck, (round(x1 - 0.1 * (x1 - x0)), shape[0]), (255,), -1)

@@ -10,6 +10,7 @@ from where the finest patches were found.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import cv2
@@ -59,10 +60,16 @@ class _Level:
     match: Places
     """(h, w): the place of a source for each patch that is not open all over, elsewhere -1."""
 
-    @property
+    @cached_property
     def targets(self) -> Places:
         """(N,) places whose patches have a match."""
         return np.flatnonzero(self.match.ravel() >= 0)
+
+    @cached_property
+    def sure(self) -> Floats:
+        """(places,) weight of the patch around each."""
+        deep = cv2.distanceTransform(self.covered.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return np.asarray(FADES**-deep, np.float32).ravel()
 
 
 def continue_texture(picture: Bytes, surface: Bytes, covered: Flags, doubtful: Flags | None = None) -> Bytes:
@@ -170,8 +177,6 @@ def _settle(level: _Level, rounds: int) -> None:
 
 def _vote(level: _Level) -> None:
     """Paint what is covered by the patches that were found."""
-    deep = cv2.distanceTransform(level.covered.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    sure = np.asarray(FADES**-deep, np.float32).ravel()
     sums = np.zeros((level.match.size, 4), np.float32)
-    parts = (level.match.shape[1], level.targets, level.match.ravel(), sure, level.covered.ravel(), sums)
+    parts = (level.match.shape[1], level.targets, level.match.ravel(), level.sure, level.covered.ravel(), sums)
     kernels.vote(level.texture.ravel(), *parts)

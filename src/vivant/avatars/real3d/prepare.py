@@ -109,8 +109,7 @@ def _background(cropped: Portrait, picture: Bytes, shown: ClassMap, settings: La
 
 
 def _check(portrait: Portrait) -> None:
-    x0, y0, x1, y1 = FaceLandmarks(portrait.landmarks).box
-    tall = max(x1 - x0, y1 - y0)
+    tall = FaceLandmarks(portrait.landmarks).extent
     if tall < SMALLEST_FACE:
         raise FaceNotFoundError(
             f"{portrait.name}: the face is only {tall:.0f} pixels high; use a picture in which it has 120 or more"
