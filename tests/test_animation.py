@@ -20,6 +20,7 @@ from vivant.animation import (
     RenderReport,
     RenderSettings,
     animate,
+    check_output,
     parse_rate,
     render,
     write,
@@ -86,6 +87,19 @@ def test_animate_refuses_before_the_first_picture() -> None:
     portrait = make_portrait(np.full((60, 80, 3), 90, np.uint8))
     with pytest.raises(SettingsError, match="size"):
         animate(portrait, [FaceState()], ShiftAvatar(), PictureSettings(size=5))
+
+
+def test_settings_are_refused_before_a_picture_is_read(tmp_path: Path) -> None:
+    for wrong in ({"quality": 101}, {"quality": -1}):
+        with pytest.raises(SettingsError, match="0 to 100"):
+            RenderSettings(**wrong)
+    with pytest.raises(SettingsError, match="size 5 is outside"):
+        PictureSettings(size=5)
+    for background, fault in (("nope", "is not there"), ("nope.png", "is not there"), ("#12", "is not a colour")):
+        with pytest.raises(SettingsError, match=fault):
+            check_output(tmp_path / "a.mp4", [], [], RenderSettings(picture=PictureSettings(background=background)))
+    for background in ("keep", "blur", "#123456"):
+        check_output(tmp_path / "a.mp4", [], [], RenderSettings(picture=PictureSettings(background=background)))
 
 
 def test_speech_becomes_a_film_with_its_sound(tmp_path: Path, astronaut: Portrait) -> None:

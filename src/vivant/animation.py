@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from vivant import provenance
 from vivant.avatars import check_avatar, open_avatar
 from vivant.avatars.avatar import Avatar
-from vivant.compose import Composer
+from vivant.compose import Composer, check_background
 from vivant.errors import FaceNotFoundError, SettingsError
 from vivant.face.window import Window
 from vivant.media.audio import probe_audio, read_audio
@@ -42,7 +42,7 @@ from vivant.motion.speech.speak import SpeechSettings, speak
 from vivant.motion.state import FaceState
 from vivant.motion.track import TrackSettings, track_frames
 from vivant.nn.blas import products_in_one_thread
-from vivant.portrait.layout import Crop, view
+from vivant.portrait.layout import Crop, checked_size, view
 from vivant.portrait.portrait import Portrait
 from vivant.progress import Progress, no_progress
 
@@ -70,6 +70,10 @@ class PictureSettings:
     """keep, blur, none (transparent), a colour such as #20a040, a picture file or a video file."""
     mark: bool = False
     """Lay a small visible label into the corner."""
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            checked_size(self.size)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class RenderSettings:
             raise SettingsError(f"duration {self.duration} is no length; give more than 0 seconds")
         if self.fps is not None and not 0 < self.fps <= 240:
             raise SettingsError(f"fps {self.fps} cannot be used; give a number above 0, at most 240")
+        if self.quality is not None and not 0 <= self.quality <= 100:
+            raise SettingsError(f"quality {self.quality} is not within 0 to 100")
         check_avatar(self.avatar)
 
 
@@ -269,6 +275,7 @@ def check_output(
 ) -> None:
     """Raise `VivantError` if `render` could not write `output`, or only over one of its inputs; nothing is created."""
     background = settings.picture.background
+    check_background(background)
     sources = (path for one in drivers for path in (one.video, one.audio, one.motion) if path is not None)
     pose = [] if settings.pose is None else [settings.pose]
     check_place(output, [*pictures, *sources, *pose, Path(background)])

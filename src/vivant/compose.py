@@ -28,6 +28,7 @@ from vivant.portrait.portrait import Portrait
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
+NAMED = ("keep", "blur", "none")
 BACKGROUNDS = "keep, blur, none, a colour such as #20a040, a picture file or a video file"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".avif")
 _BLUR = 0.03
@@ -194,6 +195,14 @@ def nearest_shares(windows: Sequence[Window], view: Window) -> tuple[Floats, ...
     return tuple(shares)
 
 
+def check_background(background: str) -> None:
+    """Raise `SettingsError` where `background` is none of `BACKGROUNDS`, before any work is done."""
+    if background.startswith("#"):
+        parse_colour(background)
+    elif background not in NAMED and not Path(background).is_file():
+        raise SettingsError(f"background {background!r} is not there; give {BACKGROUNDS}")
+
+
 def open_backdrop(portrait: Portrait, view: Window, background: str, limits: Limits) -> Backdrop | None:
     """The backdrop that `background` names; None for "none"."""
     if background == "none":
@@ -205,9 +214,8 @@ def open_backdrop(portrait: Portrait, view: Window, background: str, limits: Lim
     path = Path(background)
     if path.suffix.lower() in PICTURES:
         return Still(cover(read_image(path, limits).pixels[..., :3], view))
-    if path.is_file():
-        return LoopedVideo(path, view, limits)
-    raise SettingsError(f"background {background!r} is not there; give {BACKGROUNDS}")
+    check_background(background)
+    return LoopedVideo(path, view, limits)
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:

@@ -103,6 +103,7 @@ def test_the_packaged_network_learns_on(tmp_path: Path) -> None:
         (["tha", "d", "--stage", "sr", "-o", "w"], "tha has no stage sr"),
         (["real3d/compact", "--prepare", "h"], "--heads N"),
         (["real3d/compact", "--prepare", "h", "--heads", "2"], "vivant weights import ict-facekit"),
+        (["real3d/compact", "--prepare", "h", "--portraits", "none"], "none: no folder with pictures"),
         (["real3d/compact", "d"], "name the folder that --prepare made"),
         (["real3d/compact", "d", "-o", "w.npz"], "written as .safetensors"),
         (["real3d/compact", "d", "-o", "w.safetensors"], "no rendered heads"),

@@ -32,7 +32,7 @@ class TrainOptions:
     tha --prepare FOLDER --puppets N (or --models FOLDER) draws characters in poses, tha FOLDER --stage body -o WORK
     trains a full system on them, tha/compact -o FILE the packaged poser's network.
     real3d --prepare FOLDER --heads N renders heads, real3d FOLDER --stage i2p -o WORK trains a stage of 3-D portraits,
-    real3d/compact FOLDER -o FILE the packaged one.
+    real3d/compact FOLDER -o FILE the packaged one; with --portraits PICTURES real portraits are prepared beside heads.
     """
 
     what: Positional[Trained]
@@ -55,6 +55,8 @@ class TrainOptions:
     """tha: how many poses of each character are prepared."""
     heads: int | None = None
     """real3d: how many heads to prepare."""
+    portraits: Path | None = None
+    """real3d/compact: a folder of pictures to prepare as well, whose faces relief turns."""
     recipe: Annotated[Path | None, arg(aliases=["--config"])] = None
     """real3d: a recipe in TOML; none: the publication's."""
     preview: bool = False

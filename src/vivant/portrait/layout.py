@@ -47,7 +47,7 @@ def whole_view(portrait: Portrait, size: int | None = None) -> Window:
     Columns and rows are even, as video wants them; the picture is fitted by cutting off at most one row and column.
     """
     width, height = portrait.size
-    longer = min(LARGEST, max(width, height)) if size is None else _checked(size)
+    longer = min(LARGEST, max(width, height)) if size is None else checked_size(size)
     scale = longer / max(width, height)
     columns, rows = (max(2, 2 * int(side * scale / 2 + 1e-6)) for side in (width, height))
     # Cut off what is left over instead of squeezing the picture.
@@ -56,7 +56,7 @@ def whole_view(portrait: Portrait, size: int | None = None) -> Window:
 
 def _square(portrait: Portrait, heights: float, eyes: float, size: int | None) -> Window:
     """A square that holds the face upright in its middle; moved or made smaller to stay inside the picture."""
-    pixels = DEFAULT_SIZE if size is None else 2 * (_checked(size) // 2)
+    pixels = DEFAULT_SIZE if size is None else 2 * (checked_size(size) // 2)
     x0, y0, x1, y1 = FaceLandmarks(portrait.landmarks).box
     tall = max(y1 - y0, x1 - x0)
     width, height = portrait.size
@@ -74,7 +74,8 @@ def _kept_inside(start: float, side: float, extent: int) -> float:
     return min(max(start, 0.0), extent - side)
 
 
-def _checked(size: int) -> int:
+def checked_size(size: int) -> int:
+    """`size` in pixels; raises `SettingsError` where no picture is so small or large."""
     if not SMALLEST <= size <= LARGEST:
         raise SettingsError(f"size {size} is outside {SMALLEST}..{LARGEST} pixels; choose a number between them")
     return size

@@ -124,9 +124,7 @@ class Relief:
     def draw(self, prepared: Prepared, state: FaceState) -> Frame:
         """One frame of the prepared window in `state`."""
         source = prepared.source
-        pose = retarget.pose_head(source, state, self.settings.limits)
-        shape = thin_lips(source.shape + retarget.expression(self.model, source, state), source)
-        shape = place_lids(prepared.eyes, shape)
+        pose, shape = self.posed(prepared, state)
         flow = draw_flow(prepared, pose, shape)
         pixels = sample(prepared, flow)
         flow[..., :2] += prepared.rest_flow
@@ -135,6 +133,12 @@ class Relief:
         draw_mouth(prepared.mouth, pixels, shape, canvas_from_head, state.curves)
         draw_eyes(prepared.eyes, pixels, shape, canvas_from_head, state.gaze, state.curves)
         return Frame(pixels, prepared.window)
+
+    def posed(self, prepared: Prepared, state: FaceState) -> tuple[HeadPose, Floats]:
+        """Where the head stands in the picture in `state`, and its face (478, 3) in head centimetres."""
+        source = prepared.source
+        shape = thin_lips(source.shape + retarget.expression(self.model, source, state), source)
+        return retarget.pose_head(source, state, self.settings.limits), place_lids(prepared.eyes, shape)
 
 
 def _on_canvas(window: Window, pose: HeadPose) -> HeadPose:

@@ -7,7 +7,7 @@ of the small network and little else, and a processor of two cores can do it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +45,8 @@ class CompactRecipe:
     steps: int = 6000
     examples: int = 6
     """In a step."""
+    lifted: float = 0.25
+    """Share of the examples that are real portraits, where such were prepared."""
     points: int = 2560
     """Places and points of the surface that are drawn of each example."""
     rate: float = 8e-4
@@ -104,7 +106,7 @@ def train_compact(head: ViewHead, folder: Path, work: Path, recipe: CompactRecip
     def losses(step: int) -> dict[str, Tensor]:
         """The losses of one step, each ()."""
         random = np.random.default_rng([recipe.seed, step])
-        chosen = [learnt[k] for k in random.integers(len(learnt), size=recipe.examples)]
+        chosen = chosen_of(learnt, recipe, random)
         return compact_losses(head, _lesson([varied(one, recipe.points, random) for one in chosen], recipe.device))
 
     def rate(step: int) -> float:
@@ -114,6 +116,15 @@ def train_compact(head: ViewHead, folder: Path, work: Path, recipe: CompactRecip
     mark = f"view head {recipe.examples} {recipe.rate:g} {recipe.seed}"
     course = Course("view_head", head, optimiser, recipe.steps, rate, losses)
     yield from attend(course, lambda: decibels(head, test), work, mark, every=recipe.every)
+
+
+def chosen_of(learnt: Sequence[Example], recipe: CompactRecipe, random: Random) -> list[Example]:
+    """The examples of a step, real portraits as often as the recipe says, however few of them there are."""
+    real, rendered = ([one for one in learnt if one.lifted == kind] for kind in (True, False))
+    if not real or not rendered:
+        return [learnt[k] for k in random.integers(len(learnt), size=recipe.examples)]
+    kinds = (real if share < recipe.lifted else rendered for share in random.random(recipe.examples))
+    return [kind[random.integers(len(kind))] for kind in kinds]
 
 
 def compact_losses(head: ViewHead, lesson: Lesson) -> dict[str, Tensor]:
@@ -143,14 +154,14 @@ def save_head(head: ViewHead, path: Path, told: dict[str, str]) -> None:
     save_file(tensors, path, {"network": "view_head", "licence": "Apache-2.0", **told})
 
 
-def open_head(path: Path) -> tuple[ViewHead, str]:
-    """The networks that `save_head` wrote, which learn on, and how many steps they are told to have learnt.
+def open_head(path: Path) -> tuple[ViewHead, dict[str, str]]:
+    """The networks that `save_head` wrote, which learn on, and what is told of them.
 
     Raises WeightsError where the file is damaged or holds other networks.
     """
     head, (tensors, told) = ViewHead(), read_safetensors(path)
     load(head, {name: tensor.float() for name, tensor in tensors.items()}, str(path))
-    return head, told.get("steps", "some")
+    return head, told
 
 
 def _decoded(head: ViewHead, lesson: Lesson) -> Field:

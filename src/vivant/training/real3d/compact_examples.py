@@ -137,8 +137,8 @@ def _example(scene: Scene, source: Seen, around: list[Seen], random: np.random.G
     places = np.concatenate([near, random.uniform(-0.55, 0.55, (2 * PLACES, 3))]).astype(np.float32)
     places = places[random.permutation(len(places))]
     taken = ~np.any([view.looks_past(places) for view in views], 0)
-    place, taken = _within(window.view_of(source.pixels(places, distance)), taken.astype(np.uint8))
-    surface, colour = _within(window.view_of(source.pixels(points, distance)), colours)
+    place, taken = in_box(window.view_of(source.pixels(places, distance)), taken.astype(np.uint8))
+    surface, colour = in_box(window.view_of(source.pixels(points, distance)), colours)
     mask = window.cut(np.asarray((source.drawn.classes > 0) * 255, np.uint8))
     picture = window.cut(source.drawn.picture)
     inside = window.cut(np.full(source.drawn.depth.shape, 255, np.uint8))
@@ -214,7 +214,7 @@ def measured(scene: Scene, source: Seen) -> tuple[HeadWindow, float, Floats]:
     return HeadWindow.of_landmarks(landmarks), distance, landmarks
 
 
-def _within(places: Floats, values: Array) -> tuple[Array, Array]:
+def in_box(places: Floats, values: Array) -> tuple[Array, Array]:
     """`PLACES` of `places` (N, 3) in view coordinates that are in the box, as stored, and what belongs to them."""
     kept = np.flatnonzero((np.abs(places) <= 1).all(1))
     kept = np.resize(kept, PLACES)

@@ -28,6 +28,8 @@ class Example:
     row: int
     head: int
     """Number of the head, which several examples share."""
+    lifted: bool = False
+    """Whether it is a real portrait, of which only the face is known."""
 
     def __getattr__(self, name: str) -> Array:
         """One of the arrays of the shard, (...) without its first axis."""
@@ -43,13 +45,14 @@ class Example:
 ARRAYS = ("picture", "mask", "inside", "landmarks", "places", "taken", "surface", "colour")
 
 
-def save_examples(path: Path, examples: Sequence[Mapping[str, Array]], head: int) -> None:
-    """Write the examples (E, ...) of one head, under a temporary name first."""
+def save_examples(path: Path, examples: Sequence[Mapping[str, Array]], head: int, *, lifted: bool = False) -> None:
+    """Write the examples (E, ...) of one head, under a temporary name first; `lifted`: see `Example`."""
     from safetensors.numpy import save_file
 
     arrays = {name: np.stack([one[name] for one in examples]) for name in ARRAYS}
     partial = path.with_name(f".{path.name}.part")
-    save_file(arrays, partial, {"format": FORMAT, "head": str(head), "examples": str(len(examples))})
+    told = {"format": FORMAT, "head": str(head), "examples": str(len(examples)), "lifted": str(int(lifted))}
+    save_file(arrays, partial, told)
     os.replace(partial, path)
 
 
@@ -60,7 +63,8 @@ def open_examples(folder: Path) -> list[Example]:
         told = _told(path)
         if told.get("format") != FORMAT:
             raise SettingsError(f"{path}: no shard of heads for the packaged network; prepare them in their own folder")
-        found += [Example(path, row, int(told["head"])) for row in range(int(told["examples"]))]
+        lifted = told.get("lifted") == "1"
+        found += [Example(path, row, int(told["head"]), lifted) for row in range(int(told["examples"]))]
     if not found:
         raise SettingsError(f"{folder}: no rendered heads; make them with vivant train real3d/compact --prepare")
     return found
