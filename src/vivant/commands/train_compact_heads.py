@@ -64,11 +64,11 @@ def _lift(options: TrainOptions, folder: Path, pictures: Path) -> int:
 
     lifted, count = 0, len(picture_files(pictures))
     with shown_progress("portraits", as_json=options.json) as progress:
-        for done, (picture, problem) in enumerate(lift_portraits(pictures, folder, options.seed), 1):
+        for done, (_, problem) in enumerate(lift_portraits(pictures, folder, options.seed), 1):
             progress(done, count)
             lifted += not problem
             if problem:
-                print(f"vivant: {picture.name} is left out: {problem}", file=sys.stderr)
+                print(f"vivant: left out: {problem}", file=sys.stderr)
     return lifted
 
 

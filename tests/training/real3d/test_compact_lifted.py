@@ -90,15 +90,16 @@ def test_pictures_without_a_face_are_left_out(samples: Path, tmp_path: Path) -> 
     pictures, shards = tmp_path / "pictures", tmp_path / "shards"
     pictures.mkdir()
     shutil.copy(samples / "portraits/p07_child_painting.jpg", pictures)
-    shutil.copy(samples / "bad/i11_no_face.jpg", pictures)
+    for name in ("i11_no_face.jpg", "i14_dog.jpg"):
+        shutil.copy(samples / "bad" / name, pictures)
     told = dict(lift_portraits(pictures, shards, 0))
-    assert sorted(bool(problem) for problem in told.values()) == [False, True]
+    assert sorted(bool(problem) for problem in told.values()) == [False, True, True]
     assert {one.lifted for one in open_examples(shards)} == {True}
     written = [path.stat().st_mtime_ns for path in shards.iterdir()]
     assert sorted(dict(lift_portraits(pictures, shards, 0)).values()) == sorted(told.values())
     assert [path.stat().st_mtime_ns for path in shards.iterdir()] == written
     (pictures / "p07_child_painting.jpg").unlink()
-    with pytest.raises(SettingsError, match="none of 1 pictures"):
+    with pytest.raises(SettingsError, match="none of 2 pictures"):
         list(lift_portraits(pictures, tmp_path / "others", 0))
     with pytest.raises(SettingsError, match="no folder with pictures"):
         list(lift_portraits(tmp_path / "nowhere", shards, 0))

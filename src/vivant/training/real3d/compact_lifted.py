@@ -204,7 +204,10 @@ def _lift(picture: Path, path: Path, relief: Relief, number: int, seed: int) -> 
     from vivant.portrait.open import open_portrait
 
     try:
-        examples = lifted_examples(open_portrait(picture), relief, np.random.default_rng([seed, number]))
+        portrait = open_portrait(picture)
+        if problems := [note.what for note in portrait.notes if note.level == "problem"]:
+            return f"{picture}: {problems[0]}"
+        examples = lifted_examples(portrait, relief, np.random.default_rng([seed, number]))
     except VivantError as error:
         return str(error)
     save_examples(path, examples, number, lifted=True)
