@@ -56,11 +56,11 @@ def _surface(picture: Bytes, covered: Flags) -> Bytes:
         return np.broadcast_to(picture.mean((0, 1)).astype(np.uint8), picture.shape).copy()
     size = fitted_size(width, height, min(1.0, float(np.sqrt(FILL_PIXELS / (height * width)))))
     known = (scale_floats(covered.astype(np.float32), size) == 0).astype(np.float32)
-    small = _membrane(scale_bytes(picture, size).astype(np.float32), known)
+    small = even_surface(scale_bytes(picture, size).astype(np.float32), known)
     return scale_bytes(np.asarray(np.clip(small + 0.5, 0, 255), np.uint8), (width, height))
 
 
-def _membrane(colour: Floats, known: Floats) -> Floats:
+def even_surface(colour: Floats, known: Floats) -> Floats:
     """Fill where `known` (h, w) is 0 by a surface without bumps: coarse to fine, relaxed at every scale."""
     height, width = known.shape
     if min(height, width) <= 4:
@@ -69,7 +69,7 @@ def _membrane(colour: Floats, known: Floats) -> Floats:
     half = ((width + 1) // 2, (height + 1) // 2)
     share = scale_floats(known, half)
     mean = scale_floats(colour * known[..., None], half)
-    below = _membrane(mean / np.maximum(share, 1e-6)[..., None], (share > 0.2).astype(np.float32))
+    below = even_surface(mean / np.maximum(share, 1e-6)[..., None], (share > 0.2).astype(np.float32))
     free = 1 - known[..., None]
     filled = colour * known[..., None] + free * scale_floats(below, (width, height))
     for _ in range(SWEEPS):

@@ -30,10 +30,7 @@ def points(count: int = 200) -> Points:
     places = RANDOM.normal(0, 6, (count, 3)).astype(np.float32)
     follows, leans = RANDOM.random((2, count)).astype(np.float32)
     near, weights = RANDOM.integers(0, COUNT, (count, 4)).astype(np.int32), RANDOM.random((count, 4)).astype(np.float32)
-    aim = RANDOM.normal(0, 3, (count, 2)).astype(np.float32)
-    return Points(
-        places, follows, leans, aim, near, weights, np.zeros((0, 3), np.int32), np.zeros((count, 10), np.float32)
-    )
+    return Points(places, follows, leans, near, weights, np.zeros((0, 3), np.int32), np.zeros((count, 10), np.float32))
 
 
 def test_points_are_placed_as_by_numpy(source: retarget.Source) -> None:
@@ -41,16 +38,14 @@ def test_points_are_placed_as_by_numpy(source: retarget.Source) -> None:
     state = FaceState(rotation=rotation_from_angles(0.5, 0.2, 0.1), translation=np.array([0.2, -0.1, 0.3], np.float32))
     turn = Turn.of(source, state)
     posed, shows = np.empty_like(given.places), given.shows.copy()
-    kernels.place(
-        given.places, given.follows, given.leans, given.aim, given.near, given.weights, move, *turn, shows, posed
-    )
+    kernels.place(given.places, given.follows, given.leans, given.near, given.weights, move, *turn, shows, posed)
     moved = given.places + np.einsum("vk,vkc->vc", given.weights, move[given.near])
     turned = moved + given.follows[:, None] * (moved @ turn.turn.T - moved)
     wanted = pixels_of(source.pose, turned + given.leans[:, None] * turn.shift * (0, 0, 1))
     across = retarget.pose_head(source, state, LIMITS).translation - source.pose.translation
     wanted[:, :2] += given.leans[:, None] * across[:2] * (1, -1)
     np.testing.assert_allclose(posed, wanted, rtol=1e-4, atol=1e-2)
-    seen = pixels_of(source.pose, moved)[:, :2] + given.aim
+    seen = pixels_of(source.pose, moved)[:, :2]
     np.testing.assert_allclose(shows[:, :2], seen, rtol=1e-4, atol=1e-2)
     partners = pixels_of(source.pose, moved @ mirror_of(source.pose).T)
     np.testing.assert_allclose(shows[:, 2:4], partners[:, :2], rtol=1e-4, atol=1e-2)
@@ -64,9 +59,7 @@ def test_a_head_that_moves_aside_shows_the_same_side(source: retarget.Source) ->
         there = np.array([aside, aside / 2, 0.2], np.float32)
         turn = Turn.of(source, FaceState(rotation=rotation_from_angles(0.3, 0, 0), translation=there))
         posed, shows = np.empty_like(given.places), given.shows.copy()
-        kernels.place(
-            given.places, given.follows, given.leans, given.aim, given.near, given.weights, still, *turn, shows, posed
-        )
+        kernels.place(given.places, given.follows, given.leans, given.near, given.weights, still, *turn, shows, posed)
         seen.append(posed)
     moved = seen[1] - seen[0]
     np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), atol=1e-2)
@@ -77,10 +70,8 @@ def test_at_rest_nothing_moves_and_all_is_in_view(source: retarget.Source) -> No
     given, still = points(), np.zeros((COUNT, 3), np.float32)
     turn = Turn.of(source, FaceState())
     posed, shows = np.empty_like(given.places), given.shows.copy()
-    kernels.place(
-        given.places, given.follows, given.leans, given.aim, given.near, given.weights, still, *turn, shows, posed
-    )
-    np.testing.assert_allclose(posed[:, :2], shows[:, :2] - given.aim, atol=1e-3)
+    kernels.place(given.places, given.follows, given.leans, given.near, given.weights, still, *turn, shows, posed)
+    np.testing.assert_allclose(posed[:, :2], shows[:, :2], atol=1e-3)
     assert turn.aside == (0, 0)
     hidden, oblique = Turn.of(source, FaceState(rotation=rotation_from_angles(0.2, 0, 0))).aside
     assert hidden == 1 > oblique > 0
@@ -126,11 +117,23 @@ def test_pixels_are_read_by_a_cubic_that_keeps_lines_and_pixels() -> None:
 )
 def test_pixels_of_what_stands_in_front_are_let_go_first(trust: float, hidden: float, share: float) -> None:
     picture = np.full((8, 8, 4), (200, 100, 50, 255), np.uint8)
-    values = np.array([[[4.5, 4.5, 2.5, 2.5, trust, 0, 1, 0, 0, 250]]], np.float32)
+    values = np.array([[[4.5, 4.5, 2.5, 2.5, trust, 0, 1, 0, 0, 250, 0, 0, 0]]], np.float32)
     layer = np.empty((1, 1, 4), np.float32)
-    kernels.colour(values, np.ones((1, 1), np.float32), picture, np.float32(hidden), np.float32(0), layer)
+    kernels.colour(values, np.ones((1, 1), np.float32), picture, picture, np.float32(hidden), np.float32(0), layer)
     wanted = share * np.array([200, 100, 50]) + (1 - share) * np.array([0, 0, 250])
     np.testing.assert_allclose(layer[0, 0], [*wanted, 255], atol=0.01)
+
+
+def test_strands_are_added_where_no_pixel_is_trusted() -> None:
+    picture, strands = (
+        np.full((8, 8, 4), (200, 100, 50, 255), np.uint8),
+        np.full((8, 8, 4), (138, 118, 0, 255), np.uint8),
+    )
+    for trust, wanted in ((0.0, (55, 45, 0)), (1.0, (200, 100, 50))):
+        values = np.array([[[4.5, 4.5, 2.5, 2.5, trust, 0, 1, 50, 50, 50, 3.5, 3.5, 0.5]]], np.float32)
+        layer = np.empty((1, 1, 4), np.float32)
+        kernels.colour(values, np.ones((1, 1), np.float32), picture, strands, np.float32(1), np.float32(0), layer)
+        np.testing.assert_allclose(layer[0, 0], [*wanted, 255], atol=0.01)
 
 
 def test_outlines_are_soft_where_something_stands_in_front() -> None:

@@ -23,7 +23,7 @@ from vivant.avatars import retarget
 from vivant.avatars.avatar import Frame
 from vivant.avatars.real3d.head_turning import CHIN, Points, Scene, draw_turned, mirror_of, pixels_at, pixels_of
 from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
-from vivant.avatars.real3d.hidden_hair import hair_of, with_hidden_hair
+from vivant.avatars.real3d.hidden_hair import hidden_hair
 from vivant.avatars.real3d.hidden_shade import with_shade
 from vivant.avatars.real3d.mesh import HeadMesh
 from vivant.avatars.real3d.networks.view_planes import ViewDecoder, ViewPlanes
@@ -38,6 +38,7 @@ from vivant.face.window import Window
 from vivant.motion.state import FaceState
 from vivant.portrait.matte import cut_out
 from vivant.portrait.portrait import Portrait
+from vivant.portrait.strands import REST
 from vivant.weights.keys import load
 from vivant.weights.store import read_safetensors
 
@@ -56,6 +57,8 @@ SHEET_STEP = 8
 """Pixels between the points of the sheet."""
 METRE = np.float32(100)
 """In centimetres."""
+STRANDS = slice(10, 13)
+"""Of what the mesh shows: the pixel and the share of its hair."""
 OVERLAP = 9
 """Pixels that the sheet reaches under the mesh."""
 
@@ -112,18 +115,19 @@ class CompactHead:
         flat = self._face.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
         source = flat.source
         head = self.read(person.picture, portrait.landmarks)
-        head = with_shade(adapted(head, pixels_at(cut.colour, pixels_of(source.pose, head.points))))
-        head, aim = with_hidden_hair(head, hair_of(layers), source.pose)
+        head = adapted(head, pixels_at(cut.colour, pixels_of(source.pose, head.points)))
+        hair = hidden_hair(head, layers, cut.colour, source)
+        head = with_shade(head)
         in_head = head.points @ source.pose.rotation
         follows = _follows(in_head, source.shape)
         pixels = np.zeros((len(head.points), 4), np.float32)
-        shows = np.concatenate([pixels, head.trust, head.colour], 1)
+        shows = np.concatenate([pixels, head.trust, head.colour, hair.places, hair.share[:, None]], 1)
         leans = _leans(head.points, source, rows)
-        mesh = Points(head.points, follows, leans, aim, *_near_face(in_head, source.shape), head.triangles, shows)
+        mesh = Points(head.points, follows, leans, *_near_face(in_head, source.shape), head.triangles, shows)
         sheet, share = _sheet(mesh, source, cut.alpha)
         background = completed_background(layers, cut.alpha)
         beside = left_beside(layers.picture, background, cut.alpha)
-        return Prepared(flat, head, Scene(source, mesh, sheet, share, background, beside))
+        return Prepared(flat, head, Scene(source, mesh, sheet, hair.strands.texture, share, background, beside))
 
     @torch.inference_mode()
     def read(self, person: Bytes, landmarks: Floats) -> SolidHead:
@@ -147,9 +151,13 @@ class CompactHead:
         head, rest = prepared.head, prepared.scene.source.pose
         picture = self._face.draw(prepared.flat, FaceState()).pixels
         partners = head.points @ mirror_of(rest).T
-        own = pixels_at(picture, pixels_of(rest, head.points)[:, :2] + prepared.scene.mesh.aim)
+        own = pixels_at(picture, pixels_of(rest, head.points))
         partner = pixels_at(picture, pixels_of(rest, partners))
-        colours = mixed(head.colour, own, partner, np.concatenate([head.own, head.trust[:, 1:2]], 1))
+        *place, share = prepared.scene.mesh.shows.T[STRANDS]
+        texture = pixels_at(prepared.scene.strands, np.stack(place, 1))[:, :3] - REST
+        colours = mixed(
+            head.colour + share[:, None] * texture, own, partner, np.concatenate([head.own, head.trust[:, 1:2]], 1)
+        )
         return HeadMesh(head.points @ rest.rotation / METRE, head.triangles, np.asarray(colours + 0.5, np.uint8))
 
 
@@ -226,9 +234,8 @@ def _sheet(mesh: Points, source: retarget.Source, alpha: Floats) -> tuple[Points
     lattice = _lattice(len(line[1]), len(line[0]))
     shows = np.zeros((len(points), 4), np.float32)
     follows = np.ascontiguousarray(follow)
-    straight = np.zeros((len(points), 2), np.float32)
     leans = _leans(points, source, rows)
-    return Points(points, follows, leans, straight, *still, lattice, shows, closed=False), share
+    return Points(points, follows, leans, *still, lattice, shows, closed=False), share
 
 
 def _lattice(rows: int, columns: int) -> Ints:

@@ -18,6 +18,8 @@ EMPTY = np.float32(-1e8)
 """Depth below which a raster shows nothing; `vivant.face.raster.FAR` is less."""
 NEARLY = np.float32(0.49)
 """Pixels from half way between two pixels, from which on one of them is meant."""
+REST = np.float32(128)
+"""What stands for no texture; as in `vivant.portrait.strands`."""
 GUESSED, KNOWN = np.float32(96), np.float32(192)
 """Alpha of the picture below which its colours are guessed, and from which on they are not."""
 
@@ -26,7 +28,6 @@ def _place(
     points: Floats,
     follows: Floats,
     leans: Floats,
-    aim: Floats,
     near: Ints,
     weights: Floats,
     move: Floats,
@@ -40,10 +41,10 @@ def _place(
     """Where `points` (V, 3), camera centimetres, are seen and drawn.
 
     Each moves by the `weights` (V, K) of the `move` (L, 3) of the landmarks `near` (V, K). `shows` (V, 4 or more)
-    begins with the picture's pixels of the point, `aim` (V, 2) beside it, and of its partner beyond the `mirror`. The
-    head's `turn` (3, 3) is taken by the share `follows` (V,), its `shift` (3,) by `leans` (V,); `posed` (V, 3) are
-    pixels of the frame and nearness. Across, the `shift` is of the picture and turns the head to no side of the camera.
-    `lens` is pixels per centimetre, its pixel (2,) of the head's origin, y up, and the camera's distance.
+    begins with the picture's pixels of the point and of its partner beyond the `mirror`. The head's `turn` (3, 3) is
+    taken by the share `follows` (V,), its `shift` (3,) by `leans` (V,); `posed` (V, 3) are pixels of the frame and
+    nearness. Across, the `shift` is of the picture and turns the head to no side of the camera. `lens` is pixels per
+    centimetre, its pixel (2,) of the head's origin, y up, and the camera's distance.
     """
     scale, right, up, distance = lens[0], lens[1], lens[2], lens[3]
     at = np.empty(3, np.float32)
@@ -53,8 +54,8 @@ def _place(
             for k in range(near.shape[1]):
                 at[c] += weights[v, k] * move[near[v, k], c]
         closer = scale * distance / (distance - at[2])
-        shows[v, 0] = at[0] * closer + right + aim[v, 0]
-        shows[v, 1] = -(at[1] * closer + up) + aim[v, 1]
+        shows[v, 0] = at[0] * closer + right
+        shows[v, 1] = -(at[1] * closer + up)
         x = mirror[0, 0] * at[0] + mirror[0, 1] * at[1] + mirror[0, 2] * at[2]
         y = mirror[1, 0] * at[0] + mirror[1, 1] * at[1] + mirror[1, 2] * at[2]
         z = mirror[2, 0] * at[0] + mirror[2, 1] * at[1] + mirror[2, 2] * at[2]
@@ -111,11 +112,14 @@ _cubic = compiled(_cubic_weight)
 look = compiled(_look)
 
 
-def _colour(values: Floats, depth: Floats, picture: Bytes, hidden: Any, oblique: Any, layer: Floats) -> None:
+def _colour(
+    values: Floats, depth: Floats, picture: Bytes, strands: Bytes, hidden: Any, oblique: Any, layer: Floats
+) -> None:
     """The mesh's `layer` (R, C, 4), premultiplied 0..255, of its raster.
 
-    `values` (R, C, 10) are the picture's pixels of point and partner, the trust in each, how far the surface faces the
-    picture's camera, and the colour without pixels; `hidden` and `oblique` 0..1 say how much trust and facing matter.
+    `values` (R, C, 13) are the picture's pixels of point and partner, the trust in each, how far the surface faces the
+    picture's camera, the colour without pixels, and the pixel and share of the texture `strands` (h, w, 4) that is
+    added to it; `hidden` and `oblique` 0..1 say how much trust and facing matter.
     """
     found = np.empty(4, np.float32)
     for row in range(depth.shape[0]):
@@ -126,6 +130,10 @@ def _colour(values: Floats, depth: Floats, picture: Bytes, hidden: Any, oblique:
             here, pixel = values[row, column], layer[row, column]
             for c in range(3):
                 pixel[c] = here[7 + c]
+            if here[12] > np.float32(0.004):
+                look(strands, here[10], here[11], found)
+                for c in range(3):
+                    pixel[c] = min(max(pixel[c] + here[12] * (found[c] - REST), np.float32(0)), MOST)
             for place in (2, 0):
                 share = here[5]
                 if place == 0:

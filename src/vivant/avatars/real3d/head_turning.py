@@ -103,8 +103,6 @@ class Points:
     """(V,) 0..1: share of the head's turn that each takes."""
     leans: Floats
     """(V,) 0..1: how far each goes where the head goes, if the trunk leans all the way after it; see `Turn.lean`."""
-    aim: Floats
-    """(V, 2) pixels beside the line of sight, from where a point has its colour as soon as it is seen from the side."""
     near: Ints
     """(V, K) landmarks near each point."""
     weights: Floats
@@ -125,8 +123,8 @@ class Points:
 
         posed, shows = np.empty_like(self.places), self.shows.copy()
         leans = turn.lean * (self.leans + turn.down * (1 - self.leans))
-        aim, leans = self.aim * turn.aside[1], np.maximum(self.follows, leans)
-        kernels.place(self.places, self.follows, leans, aim, self.near, self.weights, move, *turn, shows, posed)
+        leans = np.maximum(self.follows, leans)
+        kernels.place(self.places, self.follows, leans, self.near, self.weights, move, *turn, shows, posed)
         values = np.zeros((rows, columns, shows.shape[1]), np.float32)
         depth = np.full((rows, columns), FAR, np.float32)
 
@@ -145,9 +143,11 @@ class Scene:
     source: retarget.Source
     mesh: Points
     """Shows, beside the pixels, the trust in own and partner's, how far it faces the camera of the picture (see
-    `SolidHead`), and the colour without them: C is 10."""
+    `SolidHead`), the colour without them, and pixel and share of the `strands` that are added to it: C is 13."""
     sheet: Points
     """Carries what is not on the mesh; C is 4."""
+    strands: Bytes
+    """(h, w, 4) texture of hair; see `vivant.portrait.strands`."""
     share: Bytes
     """(H, W) how much of the picture's pixels lies on the sheet."""
     background: Bytes
@@ -175,7 +175,7 @@ def draw_turned(scene: Scene, picture: Bytes, move: Floats, state: FaceState, *,
     # A cubic reaches two pixels.
     something = cv2.dilate(cv2.max(on_sheet[..., 3], beside[..., 3]), np.ones((5, 5), np.uint8))
     layer, frame = np.empty((rows, columns, 4), np.float32), np.empty((rows, columns, 4), np.uint8)
-    _in_bands(rows, lambda band: kernels.colour(*_cut(mesh, band), picture, *turn.aside, layer[band]))
+    _in_bands(rows, lambda band: kernels.colour(*_cut(mesh, band), picture, scene.strands, *turn.aside, layer[band]))
     # As the picture was taken, its outlines are as soft as they are.
     layer = soft_outlines(layer, mesh[1], JUMP / max(turn.apart(move), 1e-3))
 

@@ -1,30 +1,35 @@
-"""Hair that a picture hides: on the sides and the back of a head its strands go on as in a mirror at their outline."""
+"""Hair that a picture hides: on the sides and the back of a head the strands go on that the picture shows."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.real3d.head_turning import pixels_at, pixels_of
+from vivant.avatars.real3d.head_turning import pixels_of
 from vivant.avatars.real3d.prepare import Layers
-from vivant.avatars.real3d.solid_head import SolidHead
-from vivant.avatars.real3d.surface_net import evened, neighbour_means
-from vivant.face.normals import vertex_normals
+from vivant.avatars.real3d.solid_head import MIDDLE_OF_HEAD, SolidHead
+from vivant.avatars.retarget import Source
 from vivant.face.pose import HeadPose
 from vivant.portrait.classes import FACE_SKIN, HAIR
+from vivant.portrait.strands import Strands, Wanted, continue_strands
 
 Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
-OBLIQUE = np.float32(np.deg2rad(50))
-"""Angle to the line of sight from which on the picture's pixels of hair no longer follow the surface."""
-HEAD_RADIUS = np.float32(9.5)
-"""Centimetres, with hair."""
-EVENING, STEPS = 20, 8
-"""Rounds over the mesh in which its course is made even; steps in which the way along the hair is looked at."""
+FRONT = np.float32(np.deg2rad(40))
+"""Angle to the line of sight, from the middle of the head, from which on it is unrolled."""
+SHOWN = 0.95
+"""Trust in the picture's own pixel from which on a point shows nothing else."""
+EARS = 234, 454
+"""Landmarks of the face's outline beside the ears; what is lower is jaw."""
+JAW = (2.5, 4.5)
+"""Centimetres from the lower half of the face over which hair begins."""
+BETWEEN = 0.5
+"""Of the way from the colour of skin to that of hair, over which a hidden point becomes hair."""
 EDGE_OF_HAIR = 1 / 57
 """Of the square: how wide a strip inside of hair its outline keeps for itself."""
 CLEARLY = 0.5
@@ -43,28 +48,62 @@ def hair_of(layers: Layers) -> Flags:
     return np.asarray(hair & (away[0] < CLEARLY * away[1]))
 
 
-def with_hidden_hair(head: SolidHead, hair: Flags, pose: HeadPose) -> tuple[SolidHead, Floats]:
-    """`head` whose sides and back show the `hair` (H, W) of the picture, and pixels (V, 2) beside the lines of sight.
+@dataclass(frozen=True)
+class HiddenHair:
+    """Strands for the points of a head."""
 
-    Toward its outline a picture shows hair ever more obliquely, and beyond nothing. From there on the pixels go on
-    along the surface as they do along the picture, and turn back at the outline as in a mirror: strands stay strands,
-    where the network only knows a colour.
+    strands: Strands
+    places: Floats
+    """(V, 2) pixels of the strands' canvas."""
+    share: Floats
+    """(V,) 0..1: how much of them each point shows, where it does not show the picture."""
+
+
+def hidden_hair(head: SolidHead, layers: Layers, colours: Bytes, source: Source) -> HiddenHair:
+    """The strands of the sides and the back of `head`, whose measures in the picture of `layers` are `source`.
+
+    `colours` (H, W, 3) is that picture, free of background. Where the head has the colour of hair there is hair, but
+    not around the jaw, which is as dark where it turns away.
     """
-    mean = neighbour_means(head.triangles, len(head.points))
-    normals = evened(vertex_normals(head.points, head.triangles), mean, EVENING)
-    across = np.maximum(np.linalg.norm(normals[:, :2], axis=1, keepdims=True), 1e-3)
-    angle = np.arctan2(across[:, 0], normals[:, 2])
-    beyond = 1 - np.abs(1 - np.sin(OBLIQUE) - (angle - OBLIQUE)) - np.sin(angle)
-    aim = np.where(angle > OBLIQUE, HEAD_RADIUS * beyond, 0)[:, None] * normals[:, :2] / across
-    aim = aim * pose.scale * (1, -1)
+    pose = source.pose
+    hair, skin = hair_of(layers), layers.classes == FACE_SKIN
+    rolled, share = unrolled(head.points, pose), np.zeros(len(head.points), np.float32)
     edge = 2 * round(EDGE_OF_HAIR * len(hair) / 2) + 1
-    inside = cv2.erode(hair.astype(np.float32), np.ones((edge, edge), np.uint8))
-    inside = cv2.GaussianBlur(inside, (0, 0), edge / 4)[..., None]
-    places = pixels_of(pose, head.points)[:, :2]
-    way = np.stack([pixels_at(inside, places + part * aim) for part in np.linspace(0, 1, STEPS + 1)], 1)[..., 0]
-    free = np.cumprod(way > 0.5, axis=1)  # as far as all of the way is hair
-    aim = aim * np.maximum(free.sum(1, keepdims=True) - 1, 0) / STEPS
-    aim = evened(aim, mean, EVENING)
-    share = np.clip(np.minimum(pixels_at(inside, places), pixels_at(inside, places + aim)), 0, 1)
-    trust = head.trust + share * (np.array([1, 0, 1], np.float32) - head.trust) * np.array([1, 0, 1], np.float32)
-    return replace(head, trust=np.asarray(trust, np.float32)), aim
+    inside = cv2.erode(hair.astype(np.uint8), np.ones((edge, edge), np.uint8)) > 0
+    if not inside.any() or not skin.any():
+        return HiddenHair(Strands.none(), rolled, share)
+    medians = [np.median(layers.picture[part], axis=0) for part in (skin, hair)]
+    from_skin, from_hair = (np.linalg.norm(head.colour - colour, axis=1) for colour in medians)
+    between = BETWEEN * max(float(np.linalg.norm(medians[0] - medians[1])), 1.0)
+    share[:] = np.clip((from_skin - from_hair) / between + 0.5, 0, 1) * (head.own[:, 0] < SHOWN)
+    share *= _off_the_jaw(head.points @ pose.rotation, source.shape)
+    wanted = Wanted(rolled[share > 0], head.colour[share > 0])
+    strands = continue_strands(colours, inside, wanted, pose.scale)
+    return HiddenHair(strands, rolled - strands.corner, share)
+
+
+def _off_the_jaw(points: Floats, shape: Floats) -> Floats:
+    """0..1 (V,): how far from the lower half of a face of `shape` (478, 3) `points` (V, 3) are, head centimetres."""
+    from scipy.spatial import cKDTree
+
+    lower = shape[shape[:, 1] < shape[list(EARS), 1].mean()]
+    distance, _ = cKDTree(lower).query(points)
+    return np.asarray(np.clip((distance - JAW[0]) / (JAW[1] - JAW[0]), 0, 1), np.float32)
+
+
+def unrolled(points: Floats, pose: HeadPose) -> Floats:
+    """Pixels (V, 2) where `points` (V, 3) of a head would be seen if it were rolled out to a picture.
+
+    In front that is where they are seen; farther round, as far beside as the way over a ball is long.
+    """
+    middle = pose.rotation @ np.array([0, *MIDDLE_OF_HEAD], np.float32)
+    x, y, z = (points - middle).T
+    level = np.hypot(x, z)
+    right, up = level * _longer(np.arctan2(x, z)), np.hypot(level, y) * _longer(np.arctan2(y, level))
+    return np.asarray(pixels_of(pose, points)[:, :2] + pose.scale * np.stack([right, -up], 1), np.float32)
+
+
+def _longer(angle: Floats) -> Floats:
+    """How much longer the way over a ball of radius 1 is than its picture, from `FRONT` on to an `angle` (V,)."""
+    beyond = np.maximum(np.abs(angle) - FRONT, 0)
+    return np.asarray(np.where(beyond > 0, np.sign(angle) * (np.sin(FRONT) + beyond) - np.sin(angle), 0), np.float32)
