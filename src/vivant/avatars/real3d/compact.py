@@ -23,11 +23,12 @@ from vivant.avatars import retarget
 from vivant.avatars.avatar import Frame
 from vivant.avatars.real3d.head_turning import CHIN, Points, Scene, draw_turned, mirror_of, pixels_at, pixels_of
 from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
-from vivant.avatars.real3d.hidden_hair import hidden_hair
+from vivant.avatars.real3d.hidden_hair import HiddenHair, hidden_hair
 from vivant.avatars.real3d.hidden_shade import with_shade
 from vivant.avatars.real3d.mesh import HeadMesh
 from vivant.avatars.real3d.networks.view_planes import ViewDecoder, ViewPlanes
 from vivant.avatars.real3d.prepare import Filling, Layers
+from vivant.avatars.real3d.rough_hair import roughness, with_rough_hair
 from vivant.avatars.real3d.solid_head import SolidHead, adapted, solid_head
 from vivant.avatars.real3d.surroundings import completed_background, extended, left_beside
 from vivant.avatars.real3d.view_space import DISTANCE
@@ -36,9 +37,9 @@ from vivant.face.model import load_face_model
 from vivant.face.raster import rasterise
 from vivant.face.window import Window
 from vivant.motion.state import FaceState
-from vivant.portrait.matte import cut_out
+from vivant.portrait.classes import HAIR
+from vivant.portrait.matte import CutOut, cut_out
 from vivant.portrait.portrait import Portrait
-from vivant.portrait.strands import REST
 from vivant.weights.keys import load
 from vivant.weights.store import read_safetensors
 
@@ -57,8 +58,6 @@ SHEET_STEP = 8
 """Pixels between the points of the sheet."""
 METRE = np.float32(100)
 """In centimetres."""
-STRANDS = slice(10, 13)
-"""Of what the mesh shows: the pixel and the share of its hair."""
 OVERLAP = 9
 """Pixels that the sheet reaches under the mesh."""
 
@@ -91,6 +90,7 @@ class Prepared:
     flat: Flat
     """What gives the picture its expressions."""
     head: SolidHead
+    hair: HiddenHair
     scene: Scene
 
 
@@ -114,10 +114,7 @@ class CompactHead:
         person = replace(portrait, picture=np.dstack([cut.colour, alpha]), person=cut.alpha)
         flat = self._face.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
         source = flat.source
-        head = self.read(person.picture, portrait.landmarks)
-        head = adapted(head, pixels_at(cut.colour, pixels_of(source.pose, head.points)))
-        hair = hidden_hair(head, layers, cut.colour, source)
-        head = with_shade(head)
+        head, hair = _completed(self.read(person.picture, portrait.landmarks), layers, cut, source)
         in_head = head.points @ source.pose.rotation
         follows = _follows(in_head, source.shape)
         pixels = np.zeros((len(head.points), 4), np.float32)
@@ -127,7 +124,7 @@ class CompactHead:
         sheet, share = _sheet(mesh, source, cut.alpha)
         background = completed_background(layers, cut.alpha)
         beside = left_beside(layers.picture, background, cut.alpha)
-        return Prepared(flat, head, Scene(source, mesh, sheet, hair.strands.texture, share, background, beside))
+        return Prepared(flat, head, hair, Scene(source, mesh, sheet, hair.strands.texture, share, background, beside))
 
     @torch.inference_mode()
     def read(self, person: Bytes, landmarks: Floats) -> SolidHead:
@@ -153,11 +150,8 @@ class CompactHead:
         partners = head.points @ mirror_of(rest).T
         own = pixels_at(picture, pixels_of(rest, head.points))
         partner = pixels_at(picture, pixels_of(rest, partners))
-        *place, share = prepared.scene.mesh.shows.T[STRANDS]
-        texture = pixels_at(prepared.scene.strands, np.stack(place, 1))[:, :3] - REST
-        colours = mixed(
-            head.colour + share[:, None] * texture, own, partner, np.concatenate([head.own, head.trust[:, 1:2]], 1)
-        )
+        trust = np.concatenate([head.own, head.trust[:, 1:2]], 1)
+        colours = mixed(head.colour + prepared.hair.texture, own, partner, trust)
         return HeadMesh(head.points @ rest.rotation / METRE, head.triangles, np.asarray(colours + 0.5, np.uint8))
 
 
@@ -180,6 +174,14 @@ def mixed(colour: Floats, own: Floats, partner: Floats, trust: Floats) -> Floats
         # At the outline of the cut-out its colours are guessed.
         colour = colour + share * np.clip((pixels[..., 3:] - 96) / 96, 0, 1) * (pixels[..., :3] - colour)
     return np.clip(colour, 0, 255)
+
+
+def _completed(head: SolidHead, layers: Layers, cut: CutOut, source: retarget.Source) -> tuple[SolidHead, HiddenHair]:
+    """`head` with what the picture of `layers` hides of it: colours, hair and its roughness, shade."""
+    head = adapted(head, pixels_at(cut.colour, pixels_of(source.pose, head.points)))
+    hair = hidden_hair(head, layers, cut.colour, source)
+    rough = roughness(cut.alpha, layers.classes == HAIR, source.pose.scale)
+    return with_shade(with_rough_hair(head, hair, rough)), hair
 
 
 def _follows(head: Floats, shape: Floats) -> Floats:

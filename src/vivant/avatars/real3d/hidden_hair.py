@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.real3d.head_turning import pixels_of
+from vivant.avatars.real3d.head_turning import pixels_at, pixels_of
 from vivant.avatars.real3d.prepare import Layers
 from vivant.avatars.real3d.solid_head import MIDDLE_OF_HEAD, SolidHead
 from vivant.avatars.retarget import Source
 from vivant.face.pose import HeadPose
 from vivant.portrait.classes import FACE_SKIN, HAIR
-from vivant.portrait.strands import Strands, Wanted, continue_strands
+from vivant.portrait.strands import REST, Strands, Wanted, continue_strands
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -57,6 +57,11 @@ class HiddenHair:
     """(V, 2) pixels of the strands' canvas."""
     share: Floats
     """(V,) 0..1: how much of them each point shows, where it does not show the picture."""
+
+    @property
+    def texture(self) -> Floats:
+        """(V, 3) what they add to the colours of the points, of 255."""
+        return self.share[:, None] * (pixels_at(self.strands.texture, self.places)[:, :3] - REST)
 
 
 def hidden_hair(head: SolidHead, layers: Layers, colours: Bytes, source: Source) -> HiddenHair:
