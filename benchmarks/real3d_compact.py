@@ -15,7 +15,7 @@ import argparse
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import cast
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from vivant.avatars.real3d.compact import CompactHead, open_compact
 from vivant.avatars.real3d.crop import CropSettings
 from vivant.avatars.real3d.head_turning import LIMITS
-from vivant.avatars.real3d.prepare import LayerSettings, prepare_layers
+from vivant.avatars.real3d.prepare import Layers, LayerSettings, prepare_layers
 from vivant.avatars.relief.relief import Relief, ReliefSettings
 from vivant.evaluate.lpips import Lpips, open_lpips
 from vivant.face.ict import read_ict
@@ -32,6 +32,7 @@ from vivant.face.pose import FLIP, rotation_from_angles
 from vivant.face.window import Window
 from vivant.media.image import write_image
 from vivant.motion.state import FaceState
+from vivant.portrait.matte import cut_out
 from vivant.portrait.open import open_portrait
 from vivant.portrait.parts import map_parts
 from vivant.portrait.portrait import Portrait
@@ -133,8 +134,8 @@ def compare(
     background = np.full((SIDE, SIDE, 3), GREY, np.uint8)
     picture = source.drawn.picture
     classes = map_parts(picture, landmarks, window.pose, portrait.person)
-    layers: Any = SimpleNamespace(portrait=portrait, picture=picture, background=background, classes=classes)
-    head = ours.prepare(layers)
+    parts = {"picture": picture, "background": background, "classes": classes, "cut": cut_out(portrait)}
+    head = ours.prepare(cast(Layers, SimpleNamespace(portrait=portrait, **parts)))
     flat = relief.prepare(portrait, Window(0, 0, SIDE, SIDE, SIDE, SIDE), cutout=True)
     row = [picture]
     for turn in TURNS:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vivant.errors import WeightsError
 from vivant.face.tracker import quiet_stderr
 from vivant.portrait.classes import BACKGROUND, NAMES
-from vivant.portrait.matte import cut_out
+from vivant.portrait.matte import CutOut, cut_out
 from vivant.portrait.parts import map_parts
 from vivant.portrait.person import over_grey
 from vivant.portrait.portrait import Portrait
@@ -42,15 +42,16 @@ class ClassMap:
     """(H, W): where anything of the person shows, be it hair too thin to count."""
 
 
-def class_map(portrait: Portrait, model_file: Path | None = None) -> ClassMap:
+def class_map(portrait: Portrait, model_file: Path | None = None, cut: CutOut | None = None) -> ClassMap:
     """The class map of `portrait`, at the size of its picture.
 
-    Without a `model_file` it is made from the person's matte, the landmarks and the picture's colours, which works
-    best around 512 x 512; see `map_parts` for what that cannot tell. Raises WeightsError if the file cannot be used.
+    Without a `model_file` it is made from the person's matte (that of `cut`, where it is known), the landmarks and the
+    picture's colours, which works best around 512 x 512; see `map_parts` for what that cannot tell. Raises
+    WeightsError if the file cannot be used.
     """
     picture = over_grey(portrait.picture)
     if model_file is None:
-        alpha = cut_out(portrait).alpha
+        alpha = (cut or cut_out(portrait)).alpha
         return ClassMap(map_parts(picture, portrait.landmarks, portrait.pose, alpha), alpha > VEIL)
     classes = segment_file(picture, model_file)
     if len(portrait.faces) > 1:

@@ -28,6 +28,7 @@ from vivant.face.model import load_face_model
 from vivant.face.pose import HeadPose, rotation_from_angles
 from vivant.motion.state import FaceState
 from vivant.portrait.classes import FACE_SKIN, HAIR
+from vivant.portrait.matte import cut_out
 from vivant.portrait.portrait import Portrait
 
 Floats = NDArray[np.float32]
@@ -67,13 +68,15 @@ def portrait() -> Portrait:
     return Portrait(picture, pose.picture_from_head(load_face_model().neutral), pose, body.astype(np.float32))
 
 
-def layers_of(picture: Any, background: Any, *, hair: bool = False) -> Any:
+def layers_of(picture: Any, background: Any, *, hair: bool = False, person: Portrait | None = None) -> Any:
     """What is asked of `Layers`; `hair` is all of the head above its middle, or there is none."""
+    person = person or portrait()
     classes = np.zeros((SIDE, SIDE), np.uint8)
     if hair:
         rows = np.arange(SIDE)[:, None]
-        classes = np.where(portrait().person > 0, np.where(rows < 118, HAIR, FACE_SKIN), 0).astype(np.uint8)
-    return SimpleNamespace(portrait=portrait(), picture=picture, background=background, classes=classes)
+        classes = np.where(person.person > 0, np.where(rows < 118, HAIR, FACE_SKIN), 0).astype(np.uint8)
+    parts = {"picture": picture, "background": background, "classes": classes}
+    return SimpleNamespace(portrait=person, cut=cut_out(person), **parts)
 
 
 @pytest.fixture(scope="module")
@@ -275,8 +278,7 @@ def test_a_picture_in_black_and_white_stays_so(head: CompactHead) -> None:
     coloured = portrait()
     grey = coloured.picture.copy()
     grey[..., :3] = grey[..., :1]
-    layers = layers_of(grey[..., :3], np.full_like(grey[..., :3], 30))
-    layers.portrait = replace(coloured, picture=grey)
+    layers = layers_of(grey[..., :3], np.full_like(grey[..., :3], 30), person=replace(coloured, picture=grey))
     state = FaceState(rotation=rotation_from_angles(0.6, 0.0, 0.0))
     drawn = head.draw(head.prepare(layers), state)[..., :3].astype(int)
     assert np.ptp(drawn, axis=2).max() <= 12  # tongue and gums behind the lips keep a little

@@ -38,7 +38,6 @@ from vivant.face.raster import rasterise
 from vivant.face.window import Window
 from vivant.motion.state import FaceState
 from vivant.portrait.classes import HAIR
-from vivant.portrait.matte import CutOut, cut_out
 from vivant.portrait.portrait import Portrait
 from vivant.weights.keys import load
 from vivant.weights.store import read_safetensors
@@ -107,14 +106,13 @@ class CompactHead:
 
     def prepare(self, layers: Layers) -> Prepared:
         """Read the portrait of `layers`, and keep what is behind it."""
-        portrait = layers.portrait
+        portrait, cut = layers.portrait, layers.cut
         columns, rows = portrait.size
-        cut = cut_out(portrait)
         alpha = np.round(cut.alpha * 255).astype(np.uint8)
         person = replace(portrait, picture=np.dstack([cut.colour, alpha]), person=cut.alpha)
         flat = self._face.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
         source = flat.source
-        head, hair = _completed(self.read(person.picture, portrait.landmarks), layers, cut, source)
+        head, hair = _completed(self.read(person.picture, portrait.landmarks), layers, source)
         in_head = head.points @ source.pose.rotation
         follows = _follows(in_head, source.shape)
         pixels = np.zeros((len(head.points), 4), np.float32)
@@ -176,11 +174,11 @@ def mixed(colour: Floats, own: Floats, partner: Floats, trust: Floats) -> Floats
     return np.clip(colour, 0, 255)
 
 
-def _completed(head: SolidHead, layers: Layers, cut: CutOut, source: retarget.Source) -> tuple[SolidHead, HiddenHair]:
+def _completed(head: SolidHead, layers: Layers, source: retarget.Source) -> tuple[SolidHead, HiddenHair]:
     """`head` with what the picture of `layers` hides of it: colours, hair and its roughness, shade."""
-    head = adapted(head, pixels_at(cut.colour, pixels_of(source.pose, head.points)))
-    hair = hidden_hair(head, layers, cut.colour, source)
-    rough = roughness(cut.alpha, layers.classes == HAIR, source.pose.scale)
+    head = adapted(head, pixels_at(layers.cut.colour, pixels_of(source.pose, head.points)))
+    hair = hidden_hair(head, layers, source)
+    rough = roughness(layers.cut.alpha, layers.classes == HAIR, source.pose.scale)
     return with_shade(with_rough_hair(head, hair, rough)), hair
 
 

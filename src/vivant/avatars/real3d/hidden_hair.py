@@ -17,7 +17,6 @@ from vivant.portrait.classes import FACE_SKIN, HAIR
 from vivant.portrait.strands import REST, Strands, Wanted, continue_strands
 
 Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
 FRONT = np.float32(np.deg2rad(40))
@@ -64,11 +63,10 @@ class HiddenHair:
         return self.share[:, None] * (pixels_at(self.strands.texture, self.places)[:, :3] - REST)
 
 
-def hidden_hair(head: SolidHead, layers: Layers, colours: Bytes, source: Source) -> HiddenHair:
+def hidden_hair(head: SolidHead, layers: Layers, source: Source) -> HiddenHair:
     """The strands of the sides and the back of `head`, whose measures in the picture of `layers` are `source`.
 
-    `colours` (H, W, 3) is that picture, free of background. Where the head has the colour of hair there is hair, but
-    not around the jaw, which is as dark where it turns away.
+    Where the head has the colour of hair there is hair, but not around the jaw, which is as dark where it turns away.
     """
     pose = source.pose
     hair, skin = hair_of(layers), layers.classes == FACE_SKIN
@@ -83,7 +81,7 @@ def hidden_hair(head: SolidHead, layers: Layers, colours: Bytes, source: Source)
     share[:] = np.clip((from_skin - from_hair) / between + 0.5, 0, 1) * (head.own[:, 0] < SHOWN)
     share *= _off_the_jaw(head.points @ pose.rotation, source.shape)
     wanted = Wanted(rolled[share > 0], head.colour[share > 0])
-    strands = continue_strands(colours, inside, wanted, pose.scale)
+    strands = continue_strands(layers.cut.colour, inside, wanted, pose.scale)
     return HiddenHair(strands, rolled - strands.corner, share)
 
 

@@ -24,7 +24,7 @@ from vivant.face.pose import angles_from_rotation
 from vivant.face.tracker import FaceLandmarks
 from vivant.face.window import Window
 from vivant.portrait.fill import fill_background, smooth_background
-from vivant.portrait.matte import CutOut
+from vivant.portrait.matte import CutOut, cut_out
 from vivant.portrait.person import over_grey
 from vivant.portrait.portrait import Note, Portrait
 from vivant.portrait.segment import ClassMap, class_map
@@ -74,6 +74,8 @@ class Layers:
     """Where the square lies in the portrait's picture; its columns and rows are the layers' size."""
     portrait: Portrait
     """The portrait cut to the square: landmarks, pose and mask in pixels of the layers."""
+    cut: CutOut
+    """The person of that portrait without background."""
     notes: tuple[Note, ...] = ()
     """What will show in the result; preflight's own notes are the portrait's."""
 
@@ -87,7 +89,8 @@ def prepare_layers(portrait: Portrait, settings: LayerSettings = LayerSettings()
     _check(portrait)
     window = face_window(portrait, settings.crop)
     cropped = crop_portrait(portrait, window)
-    picture, shown = over_grey(cropped.picture), class_map(cropped, settings.segmenter)
+    cut = cut_out(cropped)
+    picture, shown = over_grey(cropped.picture), class_map(cropped, settings.segmenter, cut)
     return Layers(
         picture=picture,
         head=head_picture(picture, shown.classes),
@@ -96,6 +99,7 @@ def prepare_layers(portrait: Portrait, settings: LayerSettings = LayerSettings()
         classes=shown.classes,
         crop=window,
         portrait=cropped,
+        cut=cut,
         notes=_notes(cropped, shown),
     )
 
