@@ -126,6 +126,18 @@ def test_names_with_dash_space_quotes_and_emoji(face: Path, tmp_path: Path) -> N
     assert "marked as synthetic" in done.stdout
 
 
+@pytest.mark.slow
+def test_warnings_about_the_picture_come_with_the_first_frame(face: Path, tmp_path: Path) -> None:
+    """What fails before that says only why."""
+    (tmp_path / "none.wav").write_bytes(b"RIFF")
+    told = ["animate", f"./{face.name}", "-o", tmp_path / "out.mp4", *FAST, "--audio"]
+    assert_one_line_error(run(*told, tmp_path / "none.wav", cwd=face.parent))
+    done = run(*told, SPEECH, cwd=face.parent)
+    assert done.returncode == 0
+    assert "the face is" in done.stderr
+    assert all(line.startswith("vivant: warning: ") for line in done.stderr.splitlines())
+
+
 def test_json_is_one_object_per_line(face: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     done = run("animate", f"./{face.name}", "--audio", SPEECH, "-o", output, *FAST, "--json", cwd=face.parent)

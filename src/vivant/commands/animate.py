@@ -16,7 +16,7 @@ from vivant.animation import Driver, PictureSettings, RenderSettings, check_outp
 from vivant.avatars.tha.tha import is_character
 from vivant.commands.real3d import Real3DOptions
 from vivant.commands.speech import VoiceOptions, said
-from vivant.commands.telling import warn, worth_saying
+from vivant.commands.telling import warn, warn_at_first, worth_saying
 from vivant.commands.tha import CharacterOptions, announce, open_drawn
 from vivant.commands.track import parse_neutral
 from vivant.errors import SettingsError
@@ -197,11 +197,11 @@ def animate(options: AnimateOptions) -> int:
         drivers, settings = options.drivers(text), options.settings()
         check_output(options.output, options.pictures, drivers, settings)
         cast = list(zip(_open_faces(options, len(drivers)), drivers, strict=True))
-        warn(dict.fromkeys(line for portrait, _ in cast for line in worth_saying(portrait.notes)))
+        seen = dict.fromkeys(line for portrait, _ in cast for line in worth_saying(portrait.notes))
         if options.painter == "tha":
             announce(settings.avatar_settings)
         with shown_progress("animate", as_json=options.json) as progress:
-            report = render(cast, options.output, settings, progress)
+            report = render(cast, options.output, settings, warn_at_first(seen, progress))
     warn(report.notes)
     if options.json:
         print(json.dumps({"event": "result", **asdict(report), "frames_per_second": round(report.speed, 2)}))

@@ -273,7 +273,7 @@ def _too_many(path: Path, channels: int, limits: Limits) -> MediaError:
 
 
 def _nothing(path: Path, start: float = 0.0) -> MediaError:
-    return MediaError(f"{path}: no sound in it" + (f" after {start} s" if start else " (no samples)"))
+    return MediaError(f"{path}: no sound in it" + (f" after {start} s" if start else " (no samples, or hardly any)"))
 
 
 def _seek(container: InputContainer, stream: AudioStream, seconds: float) -> None:
