@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vivant.avatars.avatar import Frame
 from vivant.errors import SettingsError
 from vivant.face.window import Window
-from vivant.media.image import read_image
+from vivant.media.image import PICTURES, read_image
 from vivant.media.limits import DEFAULT_LIMITS, Limits
 from vivant.media.opaque import over
 from vivant.media.video import VideoFrame, open_video
@@ -30,7 +30,6 @@ Floats = NDArray[np.float32]
 
 NAMED = ("keep", "blur", "none")
 BACKGROUNDS = "keep, blur, none, a colour such as #20a040, a picture file or a video file"
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".avif")
 _BLUR = 0.03
 """Standard deviation of the blurred background, in shorter sides of the view."""
 _FEATHER = 0.04

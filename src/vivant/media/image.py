@@ -31,6 +31,8 @@ _ORIENTATION = 0x0112
 _STRIP = 4_000_000
 """Pixels that are converted at a time, so that a conversion never holds a second whole picture."""
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PICTURES = (*_SUFFIXES, ".heic", ".avif")
+"""Extensions of files that are meant as pictures."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def open_drawing(
         picture = scale_bytes(picture, fitted_size(picture.shape[1], picture.shape[0], scale))
         head = head and head.scaled(scale)
     lifted = lift_off(picture) if background and not is_cut_out(picture) else None
-    seen = picture if lifted is None else _rgba(lifted)
+    seen = picture if lifted is None else lifted.picture
     box = head or find_head(seen)
     if box is None:
         raise FaceNotFoundError(f"{name}: no head found; say where it is: --head LEFT,TOP,SIZE of the square around it")
@@ -100,9 +100,9 @@ def character_of(picture: Bytes, head: HeadBox, lifted: CutOut | None = None) ->
         return picture, "own"
     lifted = lifted or lift_off(picture)
     if lifted is not None:
-        return _without_rests(_rgba(lifted), head), "flat"
+        return _without_rests(lifted.picture, head), "flat"
     pose, points = _stand_in(head)
-    return _rgba(cut_out(Portrait(picture, points, pose, person_mask(picture, points)))), "person"
+    return cut_out(Portrait(picture, points, pose, person_mask(picture, points))).picture, "person"
 
 
 def portrait_of(drawing: Drawing) -> Portrait:
@@ -143,11 +143,6 @@ def _read(source: str | Path | Bytes, limits: Limits) -> tuple[Bytes, str, list[
     if min(picture.shape[:2]) < 2 * SMALLEST_HEAD:
         raise MediaError(f"{name}: {picture.shape[1]}x{picture.shape[0]} pixels are too few to show a character")
     return picture, name, [Note("warning", one) for one in read.notes]
-
-
-def _rgba(cut: CutOut) -> Bytes:
-    """(H, W, 4), straight alpha."""
-    return np.dstack([cut.colour, np.round(cut.alpha * 255).astype(np.uint8)])
 
 
 def _without_rests(picture: Bytes, head: HeadBox) -> Bytes:

@@ -41,6 +41,11 @@ class CutOut:
     alpha: Floats
     """(H, W) 0..1."""
 
+    @property
+    def picture(self) -> Bytes:
+        """(H, W, 4) sRGB, straight alpha."""
+        return np.dstack([self.colour, np.round(self.alpha * 255).astype(np.uint8)])
+
 
 @dataclass(frozen=True)
 class _Patch:

@@ -108,8 +108,7 @@ class CompactHead:
         """Read the portrait of `layers`, and keep what is behind it."""
         portrait, cut = layers.portrait, layers.cut
         columns, rows = portrait.size
-        alpha = np.round(cut.alpha * 255).astype(np.uint8)
-        person = replace(portrait, picture=np.dstack([cut.colour, alpha]), person=cut.alpha)
+        person = replace(portrait, picture=cut.picture, person=cut.alpha)
         flat = self._face.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
         source = flat.source
         head, hair = _completed(self.read(person.picture, portrait.landmarks), layers, source)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.nn.norm_kernels import compiled
+from vivant.portrait.strands import REST
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -18,8 +19,7 @@ EMPTY = np.float32(-1e8)
 """Depth below which a raster shows nothing; `vivant.face.raster.FAR` is less."""
 NEARLY = np.float32(0.49)
 """Pixels from half way between two pixels, from which on one of them is meant."""
-REST = np.float32(128)
-"""What stands for no texture; as in `vivant.portrait.strands`."""
+NO_TEXTURE = np.float32(REST)
 GUESSED, KNOWN = np.float32(96), np.float32(192)
 """Alpha of the picture below which its colours are guessed, and from which on they are not."""
 
@@ -133,7 +133,7 @@ def _colour(
             if here[12] > np.float32(0.004):
                 look(strands, here[10], here[11], found)
                 for c in range(3):
-                    pixel[c] = min(max(pixel[c] + here[12] * (found[c] - REST), np.float32(0)), MOST)
+                    pixel[c] = min(max(pixel[c] + here[12] * (found[c] - NO_TEXTURE), np.float32(0)), MOST)
             for place in (2, 0):
                 share = here[5]
                 if place == 0:

@@ -235,7 +235,5 @@ def _still(portrait: Portrait, layers: Layers, window: Window, *, cutout: bool) 
     if not cutout:
         opaque = np.full((*layers.picture.shape[:2], 1), 255, np.uint8)
         return np.asarray(np.concatenate([layers.picture, opaque], 2), np.float32)
-    person = cut_out(portrait)
-    alpha = np.asarray(person.alpha * 255 + 0.5, np.uint8)[..., None]
     whole = Square(0, 0, portrait.size[0])
-    return sample(premultiplied(np.concatenate([person.colour, alpha], 2)), whole, window)
+    return sample(premultiplied(cut_out(portrait).picture), whole, window)

@@ -28,6 +28,7 @@ from vivant.face.pose import HeadPose
 from vivant.face.raster import FAR, draw_into, rasterise
 from vivant.face.window import Window
 from vivant.motion.state import FaceState
+from vivant.portrait.matte import cut_out
 from vivant.portrait.portrait import Portrait
 
 Floats = NDArray[np.float32]
@@ -90,7 +91,7 @@ class Relief:
         window = view if cutout else moving_window(portrait, view, self.settings.reach)
         density = window.columns / window.width
         scale = min(1.0, density)
-        texture = _cut_out(portrait) if cutout else portrait.picture
+        texture = cut_out(portrait).picture if cutout else portrait.picture
         if scale < 1.0:
             texture = np.asarray(cv2.resize(texture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
         shrink = min(1.0, self.settings.flow_pixels / max(window.columns, window.rows))
@@ -146,14 +147,6 @@ def _on_canvas(window: Window, pose: HeadPose) -> HeadPose:
     density = window.columns / window.width
     corner = np.array([window.x, -window.y, 0.0], np.float32)
     return HeadPose(pose.scale * density, pose.rotation, np.asarray((pose.translation - corner) * density, np.float32))
-
-
-def _cut_out(portrait: Portrait) -> Bytes:
-    """The person of `portrait` (H, W, 4): colours free of background, straight alpha."""
-    from vivant.portrait.matte import cut_out
-
-    cut = cut_out(portrait)
-    return np.dstack([cut.colour, np.round(cut.alpha * 255.0).astype(np.uint8)])
 
 
 def moving_window(portrait: Portrait, view: Window, reach: float) -> Window:

@@ -103,10 +103,12 @@ def train_compact(head: ViewHead, folder: Path, work: Path, recipe: CompactRecip
     optimiser = torch.optim.AdamW(head.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
     test = _lesson([_plain(one, recipe.points) for one in held[:24]], recipe.device)
 
+    rendered, real = ([one for one in learnt if one.lifted == lifted] for lifted in (False, True))
+
     def losses(step: int) -> dict[str, Tensor]:
         """The losses of one step, each ()."""
         random = np.random.default_rng([recipe.seed, step])
-        chosen = chosen_of(learnt, recipe, random)
+        chosen = chosen_of(rendered, real, recipe, random)
         return compact_losses(head, _lesson([varied(one, recipe.points, random) for one in chosen], recipe.device))
 
     def rate(step: int) -> float:
@@ -118,11 +120,13 @@ def train_compact(head: ViewHead, folder: Path, work: Path, recipe: CompactRecip
     yield from attend(course, lambda: decibels(head, test), work, mark, every=recipe.every)
 
 
-def chosen_of(learnt: Sequence[Example], recipe: CompactRecipe, random: Random) -> list[Example]:
-    """The examples of a step, real portraits as often as the recipe says, however few of them there are."""
-    real, rendered = ([one for one in learnt if one.lifted == kind] for kind in (True, False))
+def chosen_of(
+    rendered: Sequence[Example], real: Sequence[Example], recipe: CompactRecipe, random: Random
+) -> list[Example]:
+    """The examples of a step, `real` portraits as often as the recipe says, however few of them there are."""
     if not real or not rendered:
-        return [learnt[k] for k in random.integers(len(learnt), size=recipe.examples)]
+        only = rendered or real
+        return [only[k] for k in random.integers(len(only), size=recipe.examples)]
     kinds = (real if share < recipe.lifted else rendered for share in random.random(recipe.examples))
     return [kind[random.integers(len(kind))] for kind in kinds]
 

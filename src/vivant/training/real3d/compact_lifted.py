@@ -25,6 +25,7 @@ from vivant.face.model import load_face_model
 from vivant.face.pose import HeadPose, rotation_from_angles
 from vivant.face.raster import rasterise
 from vivant.face.window import Window
+from vivant.media.image import PICTURES
 from vivant.motion.state import FaceState
 from vivant.portrait.matte import cut_out
 from vivant.portrait.portrait import Portrait
@@ -35,7 +36,6 @@ from vivant.training.real3d.heads.expressions import draw_curves
 Floats = NDArray[np.float32]
 Array = NDArray[Any]
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 FACES, VIEWS = 4, 3
 """Expressions of a portrait, and pictures of each, the first of them as the portrait was taken."""
 TURNS = (30.0, 12.0, 8.0)
@@ -67,17 +67,23 @@ class Shown:
 
 
 def lifted_examples(portrait: Portrait, relief: Relief, random: np.random.Generator) -> list[dict[str, Array]]:
-    """`FACES` times `VIEWS` pictures (S, S, 3) of `portrait`, each with the arrays of an example."""
+    """`FACES` times `VIEWS` pictures (S, S, 3) of `portrait`, each with the arrays of an example.
+
+    Raises FaceNotFoundError where the face is covered.
+    """
     cropped = crop_portrait(portrait, face_window(portrait))
     cut = cut_out(cropped)
-    alpha = np.round(cut.alpha * 255).astype(np.uint8)
-    person = replace(cropped, picture=np.dstack([cut.colour, alpha]), person=cut.alpha)
+    person = replace(cropped, picture=cut.picture, person=cut.alpha)
     columns, rows = cropped.size
     prepared = relief.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
     made = []
     for face in range(FACES):
         curves = draw_curves(random, calm=True) if face else FaceState().curves
         shown = _shown(prepared, relief, FaceState(curves=curves), random)
+        if len(shown.points) < LEAST:
+            raise FaceNotFoundError(
+                f"{portrait.name}: hardly anything of the face is to be seen; use a picture in which nothing covers it"
+            )
         turns = random.uniform(-1, 1, (VIEWS, 3)) * np.deg2rad(TURNS)
         turns[0] = 0
         states = (FaceState(curves=curves, rotation=rotation_from_angles(*turn)) for turn in turns)
@@ -100,8 +106,6 @@ def _shown(prepared: Prepared, relief: Relief, state: FaceState, random: np.rand
     ahead = pose.rotation[2]
     seen = (normals @ ahead > OPPOSITE) & (depth > nearest - SLACK * pose.scale) & (picture[at][:, 3] >= SOLID)
     seen &= (row == np.clip(row, 0, rows - 1)) & (column == np.clip(column, 0, columns - 1))
-    if seen.sum() < LEAST:
-        raise FaceNotFoundError("hardly anything of the face is to be seen; use a picture in which nothing covers it")
     return Shown(points[seen], picture[at][seen, :3], ahead)
 
 
@@ -195,7 +199,7 @@ def picture_files(folder: Path) -> Sequence[Path]:
     """The pictures in `folder`, by name; raises SettingsError where there are none."""
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES) if folder.is_dir() else []
     if not found:
-        raise SettingsError(f"{folder}: no folder with pictures; PNG, JPEG and WebP are read")
+        raise SettingsError(f"{folder}: no folder with pictures ({' '.join(PICTURES)})")
     return found
 
 
