@@ -25,7 +25,9 @@ from vivant.avatars.real3d.head_turning import CHIN, Points, Scene, draw_turned,
 from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
 from vivant.avatars.real3d.hidden_hair import HiddenHair, hidden_hair
 from vivant.avatars.real3d.hidden_shade import with_shade
+from vivant.avatars.real3d.long_hair import LongHair
 from vivant.avatars.real3d.mesh import HeadMesh
+from vivant.avatars.real3d.neck_and_hair import follows, leans
 from vivant.avatars.real3d.networks.view_planes import ViewDecoder, ViewPlanes
 from vivant.avatars.real3d.prepare import Filling, Layers
 from vivant.avatars.real3d.rough_hair import roughness, with_rough_hair
@@ -49,10 +51,6 @@ Bytes = NDArray[np.uint8]
 PACKAGED = "data/view_head.safetensors"
 SKIN_REACH = 1.6
 """Centimetres from the face mesh over which its expression fades out."""
-JAW = 172, 397
-"""Landmarks, with the chin, through which the plane goes that divides head and neck."""
-NECK = (0.5, 6.5)
-"""Centimetres below that plane between which the head's motion fades out."""
 SHEET_STEP = 8
 """Pixels between the points of the sheet."""
 METRE = np.float32(100)
@@ -111,27 +109,27 @@ class CompactHead:
         person = replace(portrait, picture=cut.picture, person=cut.alpha)
         flat = self._face.prepare(person, Window(0, 0, columns, rows, columns, rows), cutout=True)
         source = flat.source
-        head, hair = _completed(self.read(person.picture, portrait.landmarks), layers, source)
+        long = LongHair.of(layers.classes, source.pose, source.shape[CHIN])
+        head, hair = _completed(self.read(person.picture, portrait.landmarks, long), layers, source)
         in_head = head.points @ source.pose.rotation
-        follows = _follows(in_head, source.shape)
         pixels = np.zeros((len(head.points), 4), np.float32)
         shows = np.concatenate([pixels, head.trust, head.colour, hair.places, hair.share[:, None]], 1)
-        leans = _leans(head.points, source, rows)
-        mesh = Points(head.points, follows, leans, *_near_face(in_head, source.shape), head.triangles, shows)
+        along = follows(head, hair, layers, source, long), leans(head.points, source, rows)
+        mesh = Points(head.points, *along, *_near_face(in_head, source.shape), head.triangles, shows)
         sheet, share = _sheet(mesh, source, cut.alpha)
         background = completed_background(layers, cut.alpha)
         beside = left_beside(layers.picture, background, cut.alpha)
         return Prepared(flat, head, hair, Scene(source, mesh, sheet, hair.strands.texture, share, background, beside))
 
     @torch.inference_mode()
-    def read(self, person: Bytes, landmarks: Floats) -> SolidHead:
-        """The head of a cut-out `person` (H, W, 4) with `landmarks` (478, 3) in picture pixels."""
+    def read(self, person: Bytes, landmarks: Floats, long: LongHair | None = None) -> SolidHead:
+        """The head of a cut-out `person` (H, W, 4) with `landmarks` (478, 3) in picture pixels, and its `long` hair."""
         window = HeadWindow.of_landmarks(landmarks)
         picture = window.cut(person)
         inside = window.cut(np.full(person.shape[:2], 255, np.uint8))
         given = network_input(picture[..., :3], picture[..., 3], inside, mesh_maps(window.to_window(landmarks)))
         planes = self._planes(torch.from_numpy(given)[None])
-        return solid_head(planes, self._decoder, torch.from_numpy(window.pose.rotation)[None])
+        return solid_head(planes, self._decoder, torch.from_numpy(window.pose.rotation)[None], long)
 
     def draw(self, prepared: Prepared, state: FaceState, *, alone: bool = False) -> Bytes:
         """(H, W, 4) of the person in `state` before the portrait's own background, or `alone`, sRGB, straight alpha."""
@@ -181,26 +179,6 @@ def _completed(head: SolidHead, layers: Layers, source: retarget.Source) -> tupl
     return with_shade(with_rough_hair(head, hair, rough)), hair
 
 
-def _follows(head: Floats, shape: Floats) -> Floats:
-    """How far points `head` (V, 3) in head centimetres go along with the head, for a face of `shape` (478, 3)."""
-    jaw, chin = shape[list(JAW)].mean(0), shape[CHIN]
-    slope = float(np.clip((chin[1] - jaw[1]) / max(chin[2] - jaw[2], 1.0), -0.6, 0.0))
-    below = (chin[1] + slope * (head[:, 2] - chin[2]) - head[:, 1]) / np.hypot(1, slope)
-    part = np.clip((below - NECK[0]) / (NECK[1] - NECK[0]), 0, 1)
-    return np.asarray(1 - part * part * (3 - 2 * part), np.float32)
-
-
-def _leans(points: Floats, source: retarget.Source, rows: int) -> Floats:
-    """How far `points` (V, 3) in camera centimetres go where the head goes if the trunk leans all the way: (V,).
-
-    In a picture of so many `rows` that is most below the chin, and not at all at the lower edge.
-    """
-    chin = float(pixels_of(source.pose, source.shape[CHIN] @ source.pose.rotation.T)[1])
-    up = (rows - pixels_of(source.pose, points)[:, 1]) / max(rows - chin, NECK[1] * source.pose.scale)
-    part = np.clip(up, 0, 1)
-    return np.asarray(part * part * (3 - 2 * part), np.float32)
-
-
 def _near_face(head: Floats, shape: Floats) -> tuple[Ints, Floats]:
     """The four landmarks nearest to each of `head` (V, 3), and how much of their motion it takes (V, 4)."""
     from scipy.spatial import cKDTree
@@ -232,9 +210,8 @@ def _sheet(mesh: Points, source: retarget.Source, alpha: Floats) -> tuple[Points
     still = np.zeros((len(points), 1), np.int32), np.zeros((len(points), 1), np.float32)
     lattice = _lattice(len(line[1]), len(line[0]))
     shows = np.zeros((len(points), 4), np.float32)
-    follows = np.ascontiguousarray(follow)
-    leans = _leans(points, source, rows)
-    return Points(points, follows, leans, *still, lattice, shows, closed=False), share
+    along = np.ascontiguousarray(follow), leans(points, source, rows)
+    return Points(points, *along, *still, lattice, shows, closed=False), share
 
 
 def _lattice(rows: int, columns: int) -> Ints:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vivant.avatars.real3d.long_hair import LongHair, with_hair_behind
 from vivant.avatars.real3d.networks.view_planes import MASK, Planes, ViewDecoder
 from vivant.avatars.real3d.surface_net import evened, large_parts, neighbour_means, neighbours, smoothed, surface_net
 from vivant.avatars.real3d.view_space import camera_from_view, mirrored
@@ -77,9 +78,12 @@ class SolidHead:
 
 
 @torch.inference_mode()
-def solid_head(planes: Planes, decoder: ViewDecoder, rotation: Tensor) -> SolidHead:
-    """The head of `planes` (one picture) that stands at `rotation` (1, 3, 3)."""
-    steps, triangles = large_parts(*surface_net(density_grid(planes, decoder, rotation)), LARGE)
+def solid_head(planes: Planes, decoder: ViewDecoder, rotation: Tensor, long: LongHair | None = None) -> SolidHead:
+    """The head of `planes` (one picture) that stands at `rotation` (1, 3, 3), with its `long` hair."""
+    density = density_grid(planes, decoder, rotation)
+    if long is not None:
+        density = with_hair_behind(density, rotation, long)
+    steps, triangles = large_parts(*surface_net(density), LARGE)
     steps = smoothed(steps, triangles, 3)
     view = torch.from_numpy(steps * np.float32(2 / (FINE - 1)) - 1)[None]
     field = decoder(planes, view, rotation)
