@@ -72,6 +72,39 @@ def test_hair_on_an_even_background_is_recovered(astronaut: Portrait) -> None:
     assert blueness[1] < blueness[0] - 15
 
 
+@pytest.mark.parametrize("noise", [3.0, 5.0])
+def test_dark_hair_before_a_dark_wall_has_no_holes(noise: float, astronaut: Portrait) -> None:
+    """Hair of nearly the colour of the wall is not taken for gaps through which the wall shows."""
+    truth = np.clip((astronaut.person - 0.4) / 0.2, 0, 1)
+    chin = round(float(astronaut.landmarks[152, 1]))
+    hair = (truth > 0) & (cv2.dilate(face_oval(truth.shape, astronaut.landmarks), np.ones((9, 9), np.uint8)) == 0)
+    hair[chin:] = False
+    random = np.random.default_rng(1)
+    person = astronaut.picture[..., :3].astype(np.float32)
+    person[hair] = np.array([48, 40, 36]) + random.normal(0, noise, (hair.sum(), 1))
+    wall = np.array([44, 40, 38]) + random.normal(0, 2, (*truth.shape, 1))
+    mixed = np.clip(person * truth[..., None] + wall * (1 - truth[..., None]), 0, 255).astype(np.uint8)
+    rough = cv2.GaussianBlur(np.roll(astronaut.person, (3, -2), (0, 1)), (0, 0), 4.0)
+    picture = np.dstack([mixed, np.full(truth.shape, 255, np.uint8)])
+    alpha = cut_out(replace(astronaut, picture=picture, person=rough)).alpha
+    inside = hair & (cv2.erode((truth > 0.99).astype(np.uint8), np.ones((13, 13), np.uint8)) > 0)
+    assert np.percentile(alpha[inside], 1) > 0.9
+    assert np.abs(alpha - truth)[:chin].mean() < 0.01
+
+
+def test_light_hair_and_lace_before_an_even_wall_are_whole(portraits: dict[str, Portrait]) -> None:
+    """Whose colours differ from those of the darker hair beside them as much as the wall's do."""
+    boy = portraits["p11"]
+    tall, (x, y) = np.ptp(boy.landmarks[:, 1]), boy.landmarks[10, :2]
+    quiff = slice(round(y - 0.36 * tall), round(y - 0.33 * tall)), slice(round(x - 0.29 * tall), round(x - 0.23 * tall))
+    assert cut_out(boy).alpha[quiff].mean() > 0.97
+    maid = portraits["p14"]
+    tall, (x, y) = np.ptp(maid.landmarks[:, 1]), maid.landmarks[10, :2]
+    rows, columns = np.indices(maid.person.shape)
+    lace = (maid.picture[..., :3].min(2) > 200) & (rows < y) & (np.abs(columns - x) < tall)
+    assert cut_out(maid).alpha[lace].mean() > 0.95
+
+
 def test_alpha_is_settled_inside_and_outside(portraits: dict[str, Portrait]) -> None:
     for name in ("p01", "p02", "p16"):
         portrait = portraits[name]

@@ -9,6 +9,7 @@ out of the edges.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,8 +27,13 @@ WORK_PIXELS = 500_000
 """Size at which the band is solved."""
 HAIR_OUT, BODY_OUT, HAIR_IN, BODY_IN = 0.13, 0.03, 0.08, 0.025
 """How far the unknown band reaches in face heights: outward and inward, around the head and below the shoulders."""
-PRIOR, POCKET_PRIOR = 2e-3, 4e-2
-"""Weights of the rough mask and of pockets against the matting Laplacian: they break ties, and bend little."""
+PRIOR, POCKET_PRIOR, PERSON_PRIOR = 2e-3, 4e-2, 1e-2
+"""Weights against the matting Laplacian of the rough mask and of pockets, which break ties and bend little, and of the
+rough mask where it is sure of the person: hair that is as dark as the wall behind it is no wall."""
+EVEN_NEAR, EVEN_WIDE = 0.15, 0.4
+"""Face heights over which a background is looked at to tell whether it is even."""
+LIKE_HAIR = 0.03
+"""Share of the hair that may look like the wall, so that what does so between strands is the wall."""
 CLEAN_PIXELS = 4_000_000
 """Size at which the clean colours of the edges are estimated."""
 
@@ -92,11 +98,14 @@ def _matte(image: Bytes, portrait: Portrait, patch: _Patch) -> Floats:
     mask = scale_floats(portrait.person[patch.rows, patch.columns], size).copy()
     points = ((portrait.landmarks[:, :2] - [patch.columns.start, patch.rows.start]) * scale).astype(np.float32)
     trimap = _trimap(mask, points)
-    pockets = _pockets(trimap, small, points)
+    wall = _wall(trimap, small, FaceLandmarks(points).extent)
+    clear = _clearly_person(wall, trimap, mask, points)
+    pockets = _pockets(wall, trimap, points)
     reach = max(1, round(0.05 * FaceLandmarks(points).extent))
     around = cv2.dilate(pockets.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
     around &= _head_front(trimap.shape, points) == 0
     trimap[around & (trimap == 1)] = 0.5
+    trimap[clear & ~pockets] = 1.0
     # The rough mask is wrong here: no opinion around a pocket, a firm one inside.
     mask[around] = 0.5
     mask[pockets] = 0.0
@@ -119,29 +128,79 @@ def _trimap(mask: Floats, points: Floats) -> Floats:
     return trimap
 
 
-def _pockets(trimap: Floats, image: Bytes, points: Floats) -> NDArray[np.bool_]:
-    """(h, w) where an even background shows between strands of hair; the rough mask closes such holes.
+class _Wall(NamedTuple):
+    """The background around a person, as it would go on behind; (h, w, ...)."""
 
-    Only beside the head, and only where the background is even enough to be told by its colour.
-    """
-    bottom, tall = FaceLandmarks(points).box[3], FaceLandmarks(points).extent
+    away: Floats
+    """(h, w, 3) LAB of the picture, less that of the background nearby."""
+    chroma: Floats
+    """Of the background nearby."""
+    spread: Floats
+    """Root mean square distance of the background nearby from its mean; shadows count little where it is coloured."""
+    uneven: Floats
+    """The same over a wider stretch, shadows included."""
+    share: Floats
+    """Of the background nearby in all that is near."""
+
+    @property
+    def shadowless(self) -> Floats:
+        """(h, w, 3) `away`, with less of lightness where the background is coloured: hue tells it in a shadow too."""
+        weights = np.ones_like(self.away)
+        weights[..., 0] = np.sqrt(np.interp(self.chroma, [15, 35], [1.0, 0.1]))
+        return self.away * weights
+
+
+def _wall(trimap: Floats, image: Bytes, tall: float) -> _Wall:
+    """What the `trimap` knows of the background of `image` (h, w, 3), with a face so `tall` in pixels."""
     known = (trimap == 0).astype(np.float32)
     colour = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
-    sigma = 0.15 * tall
-    share = cv2.GaussianBlur(known, (0, 0), sigma) + 1e-6
-    mean = cv2.GaussianBlur(colour * known[..., None], (0, 0), sigma) / share[..., None]
-    apart = (colour - mean) ** 2
-    # A coloured wall is told by its hue even in the shadow of the hair; a grey one only by its lightness.
-    chroma = np.linalg.norm(mean[..., 1:] - 128, axis=-1)
-    brighter = colour[..., 0] - mean[..., 0]
-    near_light = (brighter > -30) & (brighter < 8)
-    apart[..., 0] *= np.interp(chroma, [15, 35], [1.0, 0.1])
-    spread = np.sqrt(cv2.GaussianBlur(apart.sum(-1) * known, (0, 0), sigma) / share)
-    alike = (np.sqrt(apart.sum(-1)) < 1.5 * spread + 5) & (spread < 12) & (share > 0.002)
-    alike &= near_light & (np.arange(trimap.shape[0]) < bottom)[:, None]
+    share, mean = _mean_around(colour, known, EVEN_NEAR * tall)
+    _, wide = _mean_around(colour, known, EVEN_WIDE * tall)
+    uneven = _mean_around(((colour - wide) ** 2).sum(-1), known, EVEN_WIDE * tall)[1]
+    wall = _Wall(colour - mean, np.linalg.norm(mean[..., 1:] - 128, axis=-1), share, np.sqrt(uneven), share)
+    spread = _mean_around((wall.shadowless**2).sum(-1), known, EVEN_NEAR * tall)[1]
+    return wall._replace(spread=np.sqrt(spread))
+
+
+def _mean_around(values: Floats, known: Floats, sigma: float) -> tuple[Floats, Floats]:
+    """How much is `known` (h, w) around each pixel, and the mean there of `values` (h, w) or (h, w, C)."""
+    share = cv2.GaussianBlur(known, (0, 0), sigma) + np.float32(1e-6)
+    weight = known if values.ndim == 2 else known[..., None]
+    total = cv2.GaussianBlur(values * weight, (0, 0), sigma)
+    return share, np.asarray(total / (share if values.ndim == 2 else share[..., None]), np.float32)
+
+
+def _clearly_person(wall: _Wall, trimap: Floats, mask: Floats, points: Floats) -> NDArray[np.bool_]:
+    """(h, w) what the trimap leaves open, the rough mask takes half for the person, and an even `wall` does not show.
+
+    Light hair, hats and lace: matting alone takes them for wall where they are unlike the hair beside them. Something
+    that is only darker may be a shadow; something paler than what is next to it may be an edge.
+    """
+    bottom, tall = FaceLandmarks(points).box[3], FaceLandmarks(points).extent
+    apart = np.linalg.norm(wall.away, axis=-1)
+    clear = (apart > 6 * wall.uneven + 20) & (wall.share > 0.002) & (mask > 0.3) & (trimap == 0.5)
+    clear &= (wall.away[..., 0] > 0) | (np.linalg.norm(wall.away[..., 1:], axis=-1) > 12)
+    clear &= (np.arange(trimap.shape[0]) < bottom)[:, None]
+    side = 2 * max(1, round(0.02 * tall)) + 1
+    clear &= apart > 0.75 * cv2.dilate(apart, np.ones((side, side), np.uint8))
+    return np.asarray(cv2.erode(clear.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+
+def _pockets(wall: _Wall, trimap: Floats, points: Floats) -> NDArray[np.bool_]:
+    """(h, w) where an even `wall` shows between strands of hair; the rough mask closes such holes.
+
+    Only beside the head, and only where the background is even enough to be told by its colour, which is no hair's.
+    """
+    bottom, tall = FaceLandmarks(points).box[3], FaceLandmarks(points).extent
+    brighter, front = wall.away[..., 0], _head_front(trimap.shape, points)
+    alike = np.linalg.norm(wall.shadowless, axis=-1) < 1.5 * wall.spread + 5
+    alike &= (wall.spread < 12) & (wall.share > 0.002) & (brighter > -30) & (brighter < 8)
+    hair = ((trimap == 1) & (front == 0)).astype(np.float32)
+    alike &= _mean_around(alike.astype(np.float32), hair, EVEN_WIDE * tall)[1] < LIKE_HAIR
+    alike &= (np.arange(trimap.shape[0]) < bottom)[:, None]
     alike &= cv2.distanceTransform((trimap == 1).astype(np.uint8), cv2.DIST_L2, 5) < 0.08 * tall
     reach = max(1, round(0.03 * tall)) * 2 + 1
-    alike &= cv2.dilate(_head_front(trimap.shape, points), np.ones((reach, reach), np.uint8)) == 0
+    alike &= cv2.dilate(front, np.ones((reach, reach), np.uint8)) == 0
     opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return np.asarray(cv2.dilate(opened, np.ones((3, 3), np.uint8)) > 0)
 
@@ -168,7 +227,7 @@ def _solve(image: Bytes, trimap: Floats, mask: Floats, pockets: NDArray[np.bool_
         return trimap
     laplacian = cf_laplacian(image / 255.0, epsilon=1e-5, is_known=~unknown)
     belief = 2 * mask.ravel()[unknown].astype(np.float64) - 1
-    faith = PRIOR * belief**2
+    faith = np.where(belief > 0, PERSON_PRIOR * belief**8, PRIOR * belief**2)
     faith[pockets.ravel()[unknown]] = POCKET_PRIOR
     inner = laplacian[unknown][:, unknown] + diags(faith)
     right = faith * (belief > 0) - laplacian[unknown][:, ~unknown] @ trimap.ravel()[~unknown]
