@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import types
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each worker of pytest-xdist its share of the cores.
+    """Let interrupts through, and give each worker of pytest-xdist its share of the cores.
 
     Two workers with two threads each wait for one another after every layer of a small network: 15 times slower.
     """
+    # A shell that starts the tests in the background has interrupts ignored, in all that they start, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     workers = int(getattr(config, "workerinput", {}).get("workercount", 0))
     if workers:
         os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // workers, 1)))

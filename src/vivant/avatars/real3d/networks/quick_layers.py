@@ -61,9 +61,14 @@ class Arithmetic(NamedTuple):
 def arithmetic(*, fast: bool, device: torch.device) -> Arithmetic:
     """What suits the processor; `fast` is bfloat16 where it has that."""
     on_cpu = device.type == "cpu"
-    if fast and (not on_cpu or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+    if fast and (not on_cpu or _has_bfloat16()):
         return Arithmetic(False, torch.bfloat16)
     return Arithmetic(on_cpu and split_convs_work())
+
+
+def _has_bfloat16() -> bool:
+    """Whether oneDNN, PyTorch's library for convolutions, calculates in bfloat16 on this processor."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Plain:
@@ -91,9 +96,12 @@ class Plain:
         """(N, I, ...) to (N, O, ...), padded to keep its size."""
         sides = x.dim() - 2
         padding = [size // 2 for size in self.weight.shape[2:]]
-        if on_card(x) or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        if not _packs(x):
             convolve = F.conv2d if sides == 2 else F.conv3d
-            x = convolve(x, self.weight, self.bias, padding=padding)
+            # Without instructions for it a processor takes seven times as long for bfloat16.
+            kind = x.dtype if on_card(x) else torch.float32
+            given, weight, bias = (each.to(kind) for each in (x, self.weight, self.bias))
+            x = convolve(given, weight, bias, padding=padding).to(x.dtype)
             return x if self.leak is None else F.leaky_relu_(x, self.leak)
         layout = ([1] * sides, [1] * sides, 1)
         if not self.packed:  # in the order that suits images of this size, the first; it works for any
@@ -104,6 +112,13 @@ class Plain:
             x, self.weight, self.bias, padding, *layout, *after, ""
         )
         return result
+
+
+def _packs(x: Tensor) -> bool:
+    """Whether oneDNN takes weights in an order of its own for an image such as `x`."""
+    if on_card(x) or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return x.dtype == torch.float32 or _has_bfloat16()
 
 
 class SplitConvolution:
