@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vivant.avatars import retarget
 from vivant.avatars.avatar import Frame
+from vivant.avatars.real3d.far_side import FarSide
 from vivant.avatars.real3d.head_turning import CHIN, Points, Scene, draw_turned, mirror_of, pixels_at, pixels_of
 from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
 from vivant.avatars.real3d.hidden_hair import HiddenHair, hidden_hair
@@ -172,11 +173,13 @@ def mixed(colour: Floats, own: Floats, partner: Floats, trust: Floats) -> Floats
 
 
 def _completed(head: SolidHead, layers: Layers, source: retarget.Source) -> tuple[SolidHead, HiddenHair]:
-    """`head` with what the picture of `layers` hides of it: colours, hair and its roughness, shade."""
-    head = adapted(head, pixels_at(layers.cut.colour, pixels_of(source.pose, head.points)))
+    """`head` with what the picture of `layers` hides of it: its far side, colours, hair and its roughness, shade."""
+    far = FarSide.of(head, layers, source)
+    head = adapted(far.begun(head), pixels_at(layers.cut.colour, pixels_of(source.pose, head.points)))
     hair = hidden_hair(head, layers, source)
+    hair = replace(hair, share=hair.share * (1 - far.share[:, 0]))
     rough = roughness(layers.cut.alpha, layers.classes == HAIR, source.pose.scale)
-    return with_shade(with_rough_hair(head, hair, rough)), hair
+    return far.finished(with_shade(with_rough_hair(head, hair, rough)), head.colour), hair
 
 
 def _near_face(head: Floats, shape: Floats) -> tuple[Ints, Floats]:
