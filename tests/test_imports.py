@@ -12,11 +12,12 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "vivant"
 
-GROUND = {"errors"}
+GROUND = {"errors", "smooth"}
 ROOMS = GROUND | {"media", "face", "nn", "weights"}
 DRAWING = ROOMS | {"portrait", "motion", "avatars"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "smooth": set(),
     "media": GROUND,
     "face": GROUND,
     "nn": GROUND,

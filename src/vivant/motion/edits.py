@@ -24,6 +24,7 @@ from vivant.motion.idle import Blinks
 from vivant.motion.measure import set_looks
 from vivant.motion.retime import blend_states
 from vivant.motion.state import FaceState, Floats
+from vivant.smooth import eased
 
 BlinkMode = Literal["keep", "auto", "off"]
 GazeMode = Literal["driver", "camera", "fixed"]
@@ -153,7 +154,7 @@ def ease_gaps(states: Iterable[FaceState], rate: Fraction) -> Iterator[FaceState
             since = 0.0
         waiting = gone = 0
         since += 1
-        last = state if since >= back else replace(blend_states(shown, state, _smoothstep(since / back)), present=True)
+        last = state if since >= back else replace(blend_states(shown, state, eased(since / back)), present=True)
         yield last
     for _ in range(waiting):
         gone += 1
@@ -165,12 +166,7 @@ def _faded(last: FaceState | None, share: float) -> FaceState:
     if last is None:
         return FaceState(present=False)
     neutral = FaceState(dense=None if last.dense is None else np.zeros_like(last.dense))
-    return replace(blend_states(last, neutral, _smoothstep(share)), present=False)
-
-
-def _smoothstep(share: float) -> float:
-    share = min(max(share, 0.0), 1.0)
-    return share * share * (3 - 2 * share)
+    return replace(blend_states(last, neutral, eased(share)), present=False)
 
 
 # Smoothing
@@ -340,7 +336,7 @@ def _with_blink(state: FaceState, closed: float) -> FaceState:
         return replace(state, curves=curves)
     # Half open lids are an expression, closed ones a blink: the lids' own displacement goes as far as they close.
     eyes = face_regions()[:, 2:3]
-    kept = state.dense * (1 - eyes * max(_smoothstep((own - 0.15) / 0.35), closed))
+    kept = state.dense * (1 - eyes * max(eased((own - 0.15) / 0.35), closed))
     lids = load_face_model().basis[list(BLINKS), :MESH_COUNT].sum(0)
     return replace(state, curves=curves, dense=np.asarray(kept + closed * lids, np.float32))
 

@@ -16,6 +16,7 @@ from vivant.errors import SettingsError
 from vivant.face.arkit import CURVES, INDEX
 from vivant.face.pose import rotation_from_angles
 from vivant.motion.state import LOOK_RADIANS, FaceState
+from vivant.smooth import eased
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -184,8 +185,8 @@ class Breath:
             self._depth = float(self._draw.uniform(0.75, 1.1))
         inhale, exhale = 0.38, 0.5
         if self._phase < inhale:
-            return self._depth * _ease(self._phase / inhale)
-        return self._depth * _ease(1 - min((self._phase - inhale) / exhale, 1.0))
+            return self._depth * eased(self._phase / inhale)
+        return self._depth * eased(1 - min((self._phase - inhale) / exhale, 1.0))
 
 
 class Blinks:
@@ -224,13 +225,8 @@ class Blinks:
 
 def _lid(since: float) -> float:
     if since < LID_DOWN:
-        return _ease(since / LID_DOWN)
-    return _ease(1 - min(max(since - LID_DOWN - LID_SHUT, 0.0) / LID_UP, 1.0))
-
-
-def _ease(share: float) -> float:
-    """0..1 to 0..1 with no speed at both ends."""
-    return share * share * (3 - 2 * share)
+        return eased(since / LID_DOWN)
+    return eased(1 - min(max(since - LID_DOWN - LID_SHUT, 0.0) / LID_UP, 1.0))
 
 
 class Glances:

@@ -24,6 +24,7 @@ from vivant.face.model import displacement_from_curves, load_face_model
 from vivant.face.pose import CAMERA_DISTANCE, HeadPose, fit_head_pose, fit_similarity, stable_weights
 from vivant.face.tracker import FaceLandmarks
 from vivant.motion.state import LOOK_RADIANS, FaceState
+from vivant.smooth import eased
 
 Floats = NDArray[np.float32]
 
@@ -184,9 +185,9 @@ def _close_eyes(curves: Floats, rest: Floats, dense: Floats) -> None:
     for side, (upper, lower) in LIDS.items():
         before, now = (float(np.mean(at[upper, 1]) - np.mean(at[lower, 1])) for at in (rest, rest + dense))
         closed = min(max((1 - now / max(before, 1e-3)) / (1 - SHUT), 0.0), 1.0)
-        share = min(max((closed - BLINKING[0]) / (BLINKING[1] - BLINKING[0]), 0.0), 1.0)
+        share = eased((closed - BLINKING[0]) / (BLINKING[1] - BLINKING[0]))
         blink = INDEX[f"eyeBlink{side}"]
-        curves[blink] = max(curves[blink], share * share * (3 - 2 * share) * closed)
+        curves[blink] = max(curves[blink], share * closed)
 
 
 def set_looks(curves: Floats, gaze: Floats) -> None:

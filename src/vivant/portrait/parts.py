@@ -20,6 +20,7 @@ from vivant.face.pose import HeadPose
 from vivant.portrait.classes import BACKGROUND, BODY_SKIN, CLOTHES, FACE_SKIN, HAIR
 from vivant.portrait.person import face_oval
 from vivant.portrait.pixels import fitted_size, scale_bytes, scale_floats
+from vivant.smooth import smoothstep
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -170,8 +171,7 @@ def _below_jaw(at: _Places) -> Floats:
 
 def _ramp(values: Floats, zero: float, one: float) -> Floats:
     """(h, w): 0 at `zero` and beyond, 1 at `one` and beyond, smooth between."""
-    share = np.clip((values - zero) / (one - zero), 0, 1)
-    return np.asarray(share * share * (3 - 2 * share), np.float32)
+    return smoothstep((values - zero) / (one - zero))
 
 
 def _settle(picture: Bytes, person: Flags, places: _Places, skin: Flags) -> Floats:

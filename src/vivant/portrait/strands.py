@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vivant.portrait.fill import even_surface
 from vivant.portrait.pixels import scale_floats
+from vivant.smooth import smoothstep
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -189,8 +190,7 @@ def _laid(locks: _Locks, ground: _Ground, random: np.random.Generator) -> Floats
     """(h, w, 3) `locks` over all that the `ground` (h, w) asks for."""
     radius = locks.radius
     line = np.arange(-radius, radius + 1, dtype=np.float32) / radius
-    fade = np.clip((1 - np.hypot(line, line[:, None])) / FEATHERED, 0, 1)
-    fade = fade * fade * (3 - 2 * fade)
+    fade = smoothstep((1 - np.hypot(line, line[:, None])) / FEATHERED)
     rows, columns = ground.asked.shape
     canvas = np.zeros((rows + 2 * radius, columns + 2 * radius, 3), np.float32)
     for x, y in _places(ground.asked, max(1, round(APART * radius)), random):

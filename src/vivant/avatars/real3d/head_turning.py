@@ -19,6 +19,7 @@ from vivant.face.pose import HeadPose
 from vivant.face.raster import FAR, Raster, draw_into
 from vivant.motion.state import FaceState
 from vivant.nn.rows import together
+from vivant.smooth import eased
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -66,8 +67,8 @@ class Turn(NamedTuple):
     @property
     def lean(self) -> np.float32:
         """0..1: how far the trunk leans after the head; all the way where no neck would reach."""
-        far = np.clip((np.linalg.norm(self.shift[:2]) - NECK_REACH[0]) / (NECK_REACH[1] - NECK_REACH[0]), 0, 1)
-        return np.float32(LEAN + (1 - LEAN) * far * far * (3 - 2 * far))
+        far = float(np.linalg.norm(self.shift[:2]) - NECK_REACH[0]) / (NECK_REACH[1] - NECK_REACH[0])
+        return np.float32(LEAN + (1 - LEAN) * eased(far))
 
     @property
     def down(self) -> np.float32:

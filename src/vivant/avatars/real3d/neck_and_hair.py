@@ -13,6 +13,7 @@ from vivant.avatars.real3d.solid_head import SolidHead
 from vivant.avatars.real3d.surface_net import evened, neighbour_means
 from vivant.avatars.retarget import Source
 from vivant.portrait.classes import HAIR
+from vivant.smooth import smoothstep
 
 Floats = NDArray[np.float32]
 
@@ -59,5 +60,4 @@ def _skin_follows(head: Floats, shape: Floats) -> Floats:
 
 def _smoothly(values: Floats, between: tuple[float, float]) -> Floats:
     """`values` (V,) as 0 up to the first, 1 from the second of two numbers on, and a smooth step `between`."""
-    part = np.clip((values - between[0]) / (between[1] - between[0]), 0, 1)
-    return np.asarray(part * part * (3 - 2 * part), np.float32)
+    return smoothstep((values - between[0]) / (between[1] - between[0]))

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.relief.lids import BESIDE, fill, smoothstep
+from vivant.avatars.relief.lids import BESIDE, fill
+from vivant.smooth import eased, smoothstep
 
 Floats = NDArray[np.float32]
 
@@ -178,7 +179,7 @@ def turn_ball(ball: Ball, hole: tuple[slice, slice], turn: Floats, gaze: Floats)
     right, up = gaze * min(1.0, MAX_GAZE / max(angle, 1e-6))
     ahead = np.array([np.sin(right) * np.cos(up), np.sin(up), np.cos(right) * np.cos(up) - 1.0], np.float32)
     shift = turn @ ahead * BALL * float(ball.radius.max()) * 0.92
-    turned = float(smoothstep(np.array(np.linalg.norm(shift) / (0.3 * ball.radius.max()), np.float32)))
+    turned = eased(float(np.linalg.norm(shift) / (0.3 * ball.radius.max())))
     size = (across.stop - across.start, down.stop - down.start)
     matrix = _slide(ball.centre - (across.start, down.start), shift, gaze, angle)
     iris = cv2.warpAffine(ball.iris[down, across], matrix, size, flags=cv2.INTER_LINEAR)

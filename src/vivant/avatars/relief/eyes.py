@@ -30,7 +30,6 @@ from vivant.avatars.relief.lids import (
     measure_lids,
     paint_lids,
     place_patch,
-    smoothstep,
 )
 from vivant.avatars.retarget import Source
 from vivant.face.arkit import INDEX
@@ -39,6 +38,7 @@ from vivant.face.model import load_face_model
 from vivant.face.pose import HeadPose
 from vivant.face.raster import rasterise
 from vivant.portrait.portrait import Portrait
+from vivant.smooth import eased, smoothstep
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -100,9 +100,9 @@ def prepare_eyes(portrait: Portrait, source: Source, texture_scale: float = 1.0)
     places = [(fit.centres[grown], fit.radii[grown]) for fit in fits]
     contrasts = [iris_contrast(cut.image, cut.edges, *place) for cut, place in zip(cuts, places, strict=True)]
     # A faint iris counts if the other eye has one too: carved eyes show some contrast by their shadows.
-    openings = [float(_ramp((cut.opening - 0.1) / 0.06)) for cut in cuts]
+    openings = [eased((cut.opening - 0.1) / 0.06) for cut in cuts]
     help_each = [0.5 * min(contrast, 0.3) * opening for contrast, opening in zip(contrasts, openings, strict=True)]
-    seen = [openings[k] * float(_ramp((contrasts[k] + help_each[1 - k] - 0.17) / 0.1)) for k in (0, 1)]
+    seen = [openings[k] * eased((contrasts[k] + help_each[1 - k] - 0.17) / 0.1) for k in (0, 1)]
     right, left = (_prepare_eye(source, cuts[k], *places[k], seen[k]) for k in (0, 1))
     return Eyes(source.shape, triangles, (right, left))
 
@@ -147,11 +147,6 @@ def _cut_eye(portrait: Portrait, flat: Floats, side: str, texture_scale: float) 
     image = patch.cut(portrait.picture[..., :3])
     mesh = patch.from_picture(flat)
     return _Cut(side, patch, image, mesh, find_edges(image, mesh[ring], patch))
-
-
-def _ramp(value: float) -> Floats:
-    """`smoothstep` of one number, as ()."""
-    return smoothstep(np.array(value, np.float32))
 
 
 def _prepare_eye(source: Source, cut: _Cut, centre: Floats, radius: Floats, seen: float) -> Eye:
@@ -236,7 +231,7 @@ def draw_eyes(
     for eye in eyes.eyes:
         upper, lower = lid_travel(eye, gaze, curves)
         activity = abs(upper) + abs(lower) + 2.5 * float(np.abs(gaze).sum())
-        fade = eye.seen * float(_ramp(activity / 0.08))
+        fade = eye.seen * eased(activity / 0.08)
         if fade > 0.0:
             painted = paint_eye(eye, gaze, upper, lower)
             _carry(eyes, eye, pixels, canvas, np.dstack([painted, fade * _coverage(eye, painted)]))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.face.arkit import CURVES, INDEX
+from vivant.smooth import smoothstep
 
 Floats = NDArray[np.float32]
 Curve = tuple[tuple[float, float], ...]
@@ -319,9 +320,3 @@ def _smooth_curve(points: Curve) -> Floats:
     twist = 3 * (start - end) + after - before
     curve = start + 0.5 * (tangent * t + bend * t**2 + twist * t**3)
     return np.concatenate([curve.reshape(-1, 2), given[-1:]])
-
-
-def smoothstep(value: Floats) -> Floats:
-    """(...): 0 below 0, 1 above 1, smooth between."""
-    value = np.clip(value, 0.0, 1.0)
-    return np.asarray(value * value * (3.0 - 2.0 * value), np.float32)

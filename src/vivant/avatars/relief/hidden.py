@@ -16,6 +16,7 @@ from vivant.face.model import FaceModel
 from vivant.face.normals import vertex_normals
 from vivant.face.pose import HeadPose, angles_from_rotation
 from vivant.face.raster import rasterise
+from vivant.smooth import eased
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -66,8 +67,7 @@ def build_hidden_side(
 def toward_viewer(rest: HeadPose, posed: HeadPose) -> float:
     """0..1: how far a head has turned its hidden side into view, full at 8 degrees; 0 at rest and when turned away."""
     yaw = angles_from_rotation(posed.rotation)[0] - angles_from_rotation(rest.rotation)[0]
-    part = float(np.clip(-yaw * np.sign(angles_from_rotation(rest.rotation)[0]) / np.deg2rad(8.0), 0.0, 1.0))
-    return part * part * (3.0 - 2.0 * part)
+    return eased(float(-yaw * np.sign(angles_from_rotation(rest.rotation)[0]) / np.deg2rad(8.0)))
 
 
 def _hidden(pose: HeadPose, shape: Floats, triangles: Ints) -> Floats:

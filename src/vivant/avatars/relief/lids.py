@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.smooth import smoothstep
+
 Floats = NDArray[np.float32]
 
 ABOVE, BELOW, BESIDE = 0.68, 0.52, 0.38
@@ -189,12 +191,6 @@ def lid_heights(lids: Lids, close: float, raised: float) -> tuple[Floats, Floats
     upper = lids.upper + close * (meet - lids.upper)
     lower = lids.lower + raised * (meet - lids.lower)
     return np.asarray(upper, np.float32), np.asarray(lower, np.float32)
-
-
-def smoothstep(value: Floats) -> Floats:
-    """(...): 0 below 0, 1 above 1, smooth between."""
-    value = np.minimum(np.maximum(value, 0.0), 1.0)  # np.clip takes several times as long on small arrays
-    return np.asarray(value * value * (3.0 - 2.0 * value), np.float32)
 
 
 def fill(image: Floats, weight: Floats, unit: float) -> Floats:

@@ -17,6 +17,7 @@ from vivant.face.pose import FLIP, HeadPose
 from vivant.face.raster import rasterise
 from vivant.face.window import Window
 from vivant.portrait.portrait import Portrait
+from vivant.smooth import smoothstep
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -89,8 +90,8 @@ def build_sheet(portrait: Portrait, window: Window, triangles: Ints, settings: S
     below = _below(portrait.landmarks, points, unit)
     fade = _border_fade(window, points, unit * settings.border)
     fade[: len(hull)] = 1.0
-    background = 1.0 - _smoothstep(beyond / (unit * settings.reach))
-    neck = _smoothstep(distance * _smoothstep((below - 0.05) / 0.35) / (unit * settings.neck))
+    background = 1.0 - smoothstep(beyond / (unit * settings.reach))
+    neck = smoothstep(distance * smoothstep((below - 0.05) / 0.35) / (unit * settings.neck))
     head = (1.0 - neck) * background * fade
     skin = near * (np.exp(-distance / (unit * settings.skin)) * fade)[:, None]
     body = settings.body_follows * neck * background * fade
@@ -200,13 +201,7 @@ def _below(landmarks: Floats, points: Floats, unit: float) -> Floats:
 def _border_fade(window: Window, points: Floats, width: float) -> Floats:
     """(N,) 0 at the border of `window`, 1 from `width` pixels within."""
     inside = np.minimum(points - (window.x, window.y), (window.x + window.width, window.y + window.height) - points)
-    return _smoothstep(inside.min(1) / width)
-
-
-def _smoothstep(value: Floats) -> Floats:
-    """(...): 0 below 0, 1 above 1, smooth between."""
-    value = np.clip(value, 0.0, 1.0)
-    return np.asarray(value * value * (3.0 - 2.0 * value), np.float32)
+    return smoothstep(inside.min(1) / width)
 
 
 def _triangulate(points: Floats) -> Ints:

@@ -33,6 +33,7 @@ from vivant.face.landmarks import EYE_LEFT, EYE_RIGHT, LIP_PAIRS, LIPS_INNER, LI
 from vivant.face.pose import HeadPose
 from vivant.face.raster import FAR, Raster, draw_into, rasterise
 from vivant.portrait.portrait import Portrait
+from vivant.smooth import eased
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -176,7 +177,7 @@ def draw_mouth(mouth: Mouth, pixels: Bytes, shape: Floats, canvas_from_head: Hea
     inside = mouth.palette.cavity + (inside - mouth.palette.cavity) * light[..., None]
     inside = _blurred(inside, blur)
     if mouth.own is not None:
-        _lay_own(mouth.own, inside, local, mouth.rest_scale, _smoothstep(_gap(shape) / SLIT))
+        _lay_own(mouth.own, inside, local, mouth.rest_scale, eased(_gap(shape) / SLIT))
     alpha = _blurred(opening, 0.8 * blur) * share
     part = pixels[y : y + rows, x : x + columns, :3]
     part[:] = np.rint(part + (inside - part) * alpha[..., None])
@@ -248,9 +249,9 @@ def _share(mouth: Mouth, shape: Floats) -> float:
     """0..1: how much of the opening of `shape` (478, 3) is drawn here instead of being the picture's moved pixels."""
     if mouth.own is not None:
         moved = np.linalg.norm((shape - mouth.rest)[INNER, :2], axis=1)
-        return _smoothstep(float(moved.max()) / (0.2 + 0.09 * _gap(mouth.rest) ** 2))
+        return eased(float(moved.max()) / (0.2 + 0.09 * _gap(mouth.rest) ** 2))
     own_gap = max(_gap(mouth.rest), 0.0)
-    return _smoothstep((_gap(shape) - own_gap) / max(0.12, 0.6 * own_gap))
+    return eased((_gap(shape) - own_gap) / max(0.12, 0.6 * own_gap))
 
 
 def _parted(mouth: Mouth, shape: Floats) -> Floats:
@@ -260,16 +261,11 @@ def _parted(mouth: Mouth, shape: Floats) -> Floats:
     """
     ring = shape[INNER].copy()
     apart = ring[1:10, 1] - ring[:10:-1, 1]
-    own_gap = _smoothstep((_gap(mouth.rest) - 0.1) / 0.3)
+    own_gap = eased((_gap(mouth.rest) - 0.1) / 0.3)
     widen = 0.5 * own_gap * np.maximum(SEAM - np.maximum(apart, 0.0), 0.0)
     ring[1:10, 1] += widen
     ring[:10:-1, 1] -= widen
     return np.asarray(ring, np.float32)
-
-
-def _smoothstep(value: float) -> float:
-    value = min(max(value, 0.0), 1.0)
-    return value * value * (3.0 - 2.0 * value)
 
 
 def _jaw(mouth: Mouth, shape: Floats) -> tuple[float, Floats]:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vivant.avatars.relief.folds import LEFT, STEP, TOP, Relief, reliefs, smoothstep
+from vivant.avatars.relief.folds import LEFT, STEP, TOP, Relief, reliefs
 from vivant.avatars.relief.light import LUMA, Light, estimate_light, skin_colour
 from vivant.avatars.retarget import Source
 from vivant.face.landmarks import MESH_COUNT
@@ -23,6 +23,7 @@ from vivant.face.model import load_face_model
 from vivant.face.normals import vertex_normals
 from vivant.face.raster import rasterise
 from vivant.portrait.portrait import Portrait
+from vivant.smooth import smoothstep
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]

@@ -13,6 +13,7 @@ from vivant.face.model import displacement_from_curves, load_face_model
 from vivant.motion.idle import IdleSettings, Life
 from vivant.motion.retime import blend_states
 from vivant.motion.state import FaceState
+from vivant.smooth import eased
 
 HOLD_SECONDS = 0.5
 """Silence after which the face begins to rest; shorter gaps hold the last state."""
@@ -56,8 +57,7 @@ class Calm:
         self._share = float(np.clip(self._share, 0.0, 1.0))
         if self._last is None:
             return self._resting
-        eased = self._share * self._share * (3 - 2 * self._share)
-        return blend_states(self._last, _like(self._resting, self._last), eased)
+        return blend_states(self._last, _like(self._resting, self._last), eased(self._share))
 
     def _live(self, passed: float) -> None:
         """Let the resting face live on for `passed` seconds."""

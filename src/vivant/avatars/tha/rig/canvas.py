@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.smooth import smoothstep
+
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Number = NDArray[np.floating[Any]] | float
@@ -59,8 +61,7 @@ def heights(line: Floats, x: Floats) -> Floats:
 def rise(value: Number, start: Number, end: Number) -> Floats:
     """(...) 0 up to `start`, 1 from `end` on, smooth between; `end` may be the smaller one."""
     span = np.asarray(end) - np.asarray(start)
-    way = np.clip((np.asarray(value) - start) / np.where(np.abs(span) < 1e-3, 1e-3, span), 0, 1)
-    smooth: Floats = np.asarray(way * way * (3 - 2 * way), np.float32)
+    smooth = smoothstep((np.asarray(value) - start) / np.where(np.abs(span) < 1e-3, 1e-3, span))
     return smooth
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.avatars.tha.pose import INDEX
+from vivant.smooth import smoothstep
 
 Floats = NDArray[np.float32]
 
@@ -126,9 +127,8 @@ def _depth(points: Floats, sits: Floats, shoulders: float) -> Floats:
 
 def _held(points: Floats, sits: Floats) -> Floats:
     """How much `points` (n, 2) move with the head, 0..1."""
-    way = np.clip((points[:, 1] - sits[:, 2]) / (sits[:, 3] - sits[:, 2]), 0, 1)
-    result: Floats = 1 + way * way * (3 - 2 * way) * (sits[:, 4] - 1)
-    return result
+    way = smoothstep((points[:, 1] - sits[:, 2]) / (sits[:, 3] - sits[:, 2]))
+    return np.asarray(1 + way * (sits[:, 4] - 1), np.float32)
 
 
 def _turned(x: Floats, y: Floats, angle: Floats | float) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivant.face.ict import IDENTITIES, REGIONS, IctHead
+from vivant.smooth import smoothstep
 from vivant.training.real3d.heads import garment as clothes
 from vivant.training.real3d.heads import skin as skins
 from vivant.training.real3d.heads.body import Body
@@ -85,8 +86,7 @@ def scene(person: Person, model: IctHead, body: Body, curves: Floats, bend: Floa
     height, slope, behind = person.look.jaw
     # Only skin has its place on the mean head; the places of eyeballs are near 0, and do not bend.
     below = np.minimum(height + slope * whole.place[:, 2:], behind) - whole.place[:, 1:2]
-    low = np.clip((below - BEND_FROM) / (BEND_TO - BEND_FROM), 0, 1)
-    low = low * low * (3 - 2 * low)
+    low = smoothstep((below - BEND_FROM) / (BEND_TO - BEND_FROM))
     turned = (whole.points - NECK) @ bend.T + np.array(NECK, np.float32)
     moved = whole.points + low * (turned - whole.points)
     return Mesh(**{**vars(whole), "points": np.ascontiguousarray(moved, np.float32)})
