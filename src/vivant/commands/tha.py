@@ -60,7 +60,8 @@ class CharacterOptions:
     live_engine: bool = False
     """Draw a character of its own by the fast engine, nearly as exact."""
     fast: bool = False
-    """Calculate a full system in numbers of 16 bits, about twice as fast, and nearly as exact."""
+    """Calculate a full system in numbers of 16 bits, about twice as fast, and nearly as exact; as without it on
+    processors that have no VNNI."""
     official: bool = False
     """The bytes of the published tools, whose soft edges are too dark."""
     profile: Path | None = None

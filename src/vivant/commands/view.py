@@ -75,7 +75,8 @@ class ViewOptions:
     """keep, blur, none (transparent), a colour such as #20a040, or a picture file."""
     head: Real3DOptions = field(default_factory=Real3DOptions)
     fast: bool = False
-    """Calculate published networks in numbers of 16 bits: faster, and nearly as exact."""
+    """Calculate published networks in numbers of 16 bits: faster, and nearly as exact; as without it on
+    processors that have no bfloat16."""
     provenance: bool = True
     """Mark the files as synthetic."""
     json: bool = False
