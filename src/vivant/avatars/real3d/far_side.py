@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vivant.avatars.real3d.head_turning import CHIN, mirror_of, pixels_at, pixels_of
 from vivant.avatars.real3d.prepare import Layers
-from vivant.avatars.real3d.solid_head import OBLIQUE, SolidHead
+from vivant.avatars.real3d.solid_head import OBLIQUE, SolidHead, seen_share
 from vivant.avatars.real3d.surface_net import evened, neighbour_means
+from vivant.avatars.real3d.view_space import view_from_camera
 from vivant.avatars.retarget import Source
 from vivant.face.normals import vertex_normals
 from vivant.face.pose import angles_from_rotation
-from vivant.face.raster import rasterise
 
 Floats = NDArray[np.float32]
 
@@ -29,8 +30,6 @@ MIDDLE = 1.5
 """Centimetres from the middle of the head over which its far side begins."""
 CHIN_FADE = 1.0
 """Centimetres above and below the chin over which it ends."""
-THICK = 0.5
-"""Centimetres behind what is seen, from which on a partner is hidden."""
 INSIDE, SURELY = 7, 0.9
 """Pixels that a partner is away from the person's outline, and what alpha is there, for at its outline colours mix."""
 EVEN = 0.25
@@ -53,6 +52,9 @@ class FarSide:
     @staticmethod
     def of(head: SolidHead, layers: Layers, source: Source) -> FarSide:
         """That of `head`, whose measures in the picture of `layers` are `source`; nothing where it looks ahead."""
+        far = _far(head, source)
+        if not far.any():
+            return FarSide(far[:, None], head.colour)
         pose = source.pose
         mirror = mirror_of(pose)
         partners = head.points @ mirror.T
@@ -61,7 +63,7 @@ class FarSide:
         alpha = pixels_at(cv2.erode(layers.cut.alpha, around)[..., None], places)
         mean = neighbour_means(head.triangles, len(head.points))
         normals = evened(vertex_normals(head.points, head.triangles), mean, SOFTENING) @ mirror.T
-        share = _far(head, source) * _seen(head, partners, places, source, layers.cut.alpha.shape)
+        share = far * _seen(head, partners, source)
         share *= np.clip((normals[:, 2] - OBLIQUE[0]) / (OBLIQUE[1] - OBLIQUE[0]), 0, 1)
         share *= np.clip((alpha[:, 0] - SURELY) / (1 - SURELY), 0, 1)
         smooth = cv2.GaussianBlur(layers.cut.colour, (0, 0), EVEN * pose.scale)
@@ -94,9 +96,8 @@ def _far(head: SolidHead, source: Source) -> Floats:
     return np.asarray(aside * np.clip(beside, 0, 1) * np.clip(above, 0, 1), np.float32)
 
 
-def _seen(head: SolidHead, partners: Floats, places: Floats, source: Source, size: tuple[int, ...]) -> Floats:
-    """0..1 (V,): how far a picture of `size` (H, W) shows `partners` (V, 3), which lie at its pixels `places`."""
-    placed = np.concatenate([pixels_of(source.pose, head.points)[:, :2], head.points[:, 2:]], 1)
-    depth = rasterise(placed, head.triangles, np.zeros((len(placed), 0), np.float32), *size).depth
-    front = pixels_at(np.maximum(depth, head.points[:, 2].min())[..., None], places)[:, 0]
-    return np.asarray(np.clip(2 - (front - partners[:, 2]) / THICK, 0, 1), np.float32)
+def _seen(head: SolidHead, partners: Floats, source: Source) -> Floats:
+    """0..1 (V,): how far the picture shows the `partners` (V, 3) of the points of `head`."""
+    rotation = torch.from_numpy(source.pose.rotation)[None]
+    own, other = (view_from_camera(torch.from_numpy(at)[None], rotation)[0].numpy() for at in (head.points, partners))
+    return seen_share(own, head.triangles, other)
