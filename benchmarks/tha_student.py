@@ -71,9 +71,9 @@ MAKERS: dict[str, Callable[[Character, int], Draw]] = {
     "plain loop": plain,
     "exact": lambda character, cores: StudentPoser(character, cores=cores).draw,
     "live": lambda character, cores: LiveStudent(character, cores=cores).draw,
-    "live, float32 only": lambda character, cores: LiveStudent(character, cores=cores, half=False).draw,
+    "live, float32 only": lambda character, cores: LiveStudent(character, cores=cores, kind=torch.float32).draw,
 }
-HALVES = {"live, bfloat16": True, "live, float32 only": False}
+LIVE = {"live": None, "live, float32 only": torch.float32}
 COLOURS = ((1, 1, 1), (0, 0, 0), (0, 1, 0))
 
 
@@ -102,7 +102,7 @@ def print_likeness(character: Character, options: argparse.Namespace) -> None:
     """Differences of the exact engine from the networks, and of the live ones from the exact one."""
     exact = StudentPoser(character, cores=options.cores)
     print(f"\nexact against plain, greatest difference of the output (-1..1): {worst(character, exact):.1e}")
-    lives = {name: LiveStudent(character, cores=options.cores, half=half) for name, half in HALVES.items()}
+    lives = {name: LiveStudent(character, cores=options.cores, kind=kind) for name, kind in LIVE.items()}
     sets = {f"{options.poses} random": random_poses(options.poses)} | {
         path.stem: tracked(path) for path in options.tracks
     }

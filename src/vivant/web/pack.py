@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from vivant.avatars.tha import fixed_point
 from vivant.avatars.tha.character import Character
 from vivant.avatars.tha.networks.body_student import WIDTHS
 from vivant.avatars.tha.networks.face_student import OMEGA, SineLayer
@@ -22,9 +23,6 @@ Doubles = NDArray[np.float64]
 
 MAGIC = 0x31564956
 LANES = 8
-LARGEST = 32767
-MOST_SHIFT = 17
-"""Bits after the point of a weight: with the 15 of an activation a turn is 2**32."""
 ALIGNMENT = 16
 MIDDLE = 3
 """Sine layers of the face before the one whose phases are interpolated."""
@@ -114,25 +112,19 @@ def _first(block: Block, weight: Doubles, bias: Doubles) -> None:
 
 
 def _dense(block: Block, weight: Doubles, bias: Doubles) -> None:
-    """A sine layer (I, O) in 16 bits, scaled as far up as its weights allow."""
-    shift = min(MOST_SHIFT, int(np.floor(np.log2(LARGEST / np.abs(weight).max()))))
-    scaled = np.rint(_filled(weight) * 2.0**shift)
-    block.number(*scaled.shape, MOST_SHIFT - shift)
-    block.array(_interleaved(scaled), "<i2")
-    turns = np.rint(_filled_bias(bias, -0.25) * 2.0**32) + 2**15  # so that cutting to 16 bits rounds
-    block.array(turns.astype(np.int64).astype(np.uint32), "<u4")
+    """A sine layer (I, O) in 16 bits."""
+    layer = fixed_point.sines(_filled(weight), _filled_bias(bias, -0.25))
+    block.number(*layer.weight.shape, layer.shift)
+    block.array(fixed_point.interleaved(layer.weight, LANES), "<i2")
+    block.array(layer.bias, "<u4")
 
 
 def _linear(block: Block, weight: Doubles, bias: Doubles) -> None:
-    """A product (I, O) in 16 bits whose sums cannot overflow, and its scales (O,)."""
-    # No sum can overflow: activations are at most 2**15.
-    weight = _filled(weight)
-    total, largest = np.abs(weight).sum(0), np.abs(weight).max(0)
-    scale = np.minimum((2**16 - len(weight)) / np.maximum(total, 1e-9), LARGEST / np.maximum(largest, 1e-9))
-    scaled = np.rint(weight * scale)
-    block.number(*scaled.shape)
-    block.array(_interleaved(scaled), "<i2")
-    block.array(1 / (scale * 2.0**15), "<f4")
+    """A product (I, O) in 16 bits, and its scales (O,)."""
+    layer = fixed_point.products(_filled(weight))
+    block.number(*layer.weight.shape)
+    block.array(fixed_point.interleaved(layer.weight, LANES), "<i2")
+    block.array(layer.scale, "<f4")
     block.array(_filled_bias(bias, 0.0), "<f4")
 
 
@@ -146,12 +138,6 @@ def _plain(layer: nn.Conv2d) -> tuple[Doubles, Doubles]:
     """Weights (I, O) and bias (O,) of a layer."""
     assert layer.bias is not None
     return layer.weight.detach()[:, :, 0, 0].double().numpy().T, layer.bias.detach().double().numpy()
-
-
-def _interleaved(weight: Doubles) -> Doubles:
-    """(inputs, outputs) as (outputs / 8, inputs / 2, 8, 2): what one instruction multiplies lies side by side."""
-    inputs, outputs = weight.shape
-    return weight.reshape(inputs // 2, 2, outputs // LANES, LANES).transpose(2, 0, 3, 1)
 
 
 def _filled(weight: Doubles, rows: int | None = None) -> Doubles:

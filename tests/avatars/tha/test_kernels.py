@@ -50,34 +50,71 @@ def test_bfloat16_waves_are_the_float32_ones_rounded() -> None:
     np.testing.assert_allclose(values(halves), exact, atol=2**-8)
 
 
-@pytest.mark.parametrize(("coarse", "size"), [(1, 16), (8, 16), (8, 32), (16, 16)])
-def test_lift_is_linear_enlargement_position_and_sine(coarse: int, size: int) -> None:
-    grid, axes, points = numbers(coarse, coarse, 32), numbers(3, 32, seed=1), pixels(size)
-    out, half = np.empty((len(points), 32), np.float32), np.empty((len(points), 16), np.uint32)
-    kernels.lift_half(bits(grid), points, size, axes, half)
-    grid = values(bits(grid))
-    kernels.lift(grid, points, size, axes, out)
-    given = torch.from_numpy(grid).permute(2, 0, 1)[None]
-    larger = F.interpolate(given, size=(size, size), mode="bilinear")[0].permute(1, 2, 0)
+def test_bfloat16_waves_of_float32_are_rounded_too() -> None:
+    z, bias = numbers(50, 32), numbers(32, seed=1)
+    out = np.empty((50, 16), np.uint32)
+    kernels.wave_in(z, bias, out)
+    kernels.wave(z, bias)
+    np.testing.assert_allclose(values(out), z, atol=2**-8)
+
+
+def placed_phases(size: int, axes: Floats) -> torch.Tensor:
+    """What the place of each pixel adds: (size * size, 32)."""
     axis = pixel_centres(size, torch.zeros(1))
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    phase = larger + x[..., None] * torch.from_numpy(axes[0]) + y[..., None] * torch.from_numpy(axes[1])
-    wanted = torch.cos(2 * torch.pi * (phase + torch.from_numpy(axes[2]))).reshape(-1, 32)
-    np.testing.assert_allclose(out, wanted, atol=1e-5)
-    np.testing.assert_allclose(values(half), wanted, atol=5e-3)
+    return (x[..., None] * torch.from_numpy(axes[0]) + y[..., None] * torch.from_numpy(axes[1])).reshape(-1, 32)
 
 
-def test_wave_at_is_what_lift_does_with_a_grid_of_the_same_size() -> None:
-    z, axes, points = numbers(16 * 16, 32), numbers(3, 32, seed=1), pixels(16)
-    wanted = np.empty_like(z)
-    kernels.lift(z.reshape(16, 16, 32), points, 16, axes, wanted)
-    halves = bits(z)
-    kernels.wave_at(z, points, 16, axes)
-    np.testing.assert_allclose(z, wanted, atol=1e-6)
-    kernels.wave_at_half(halves, points, 16, axes)
-    # A phase of up to four turns is rounded to a 256th of itself.
-    off = np.abs(values(halves) - wanted)
-    assert off.mean() < 0.02
+@pytest.mark.parametrize(("coarse", "size"), [(1, 16), (8, 16), (8, 32), (16, 16)])
+def test_lift_is_linear_enlargement_and_position(coarse: int, size: int) -> None:
+    grid, axes, points = numbers(coarse, coarse, 32), numbers(3, 32, seed=1), pixels(size)
+    out = np.empty((len(points), 32), np.float32)
+    kernels.lift(grid, points, size, axes, out)
+    given = torch.from_numpy(grid).permute(2, 0, 1)[None]
+    larger = F.interpolate(given, size=(size, size), mode="bilinear")[0].permute(1, 2, 0).reshape(-1, 32)
+    np.testing.assert_allclose(out, larger + placed_phases(size, axes), atol=1e-5)
+
+
+def sampled(size: int, pad: int) -> Floats:
+    """Cubics of the place, of another size in each channel, at the centres of pixels from `pad` before the first."""
+    axis = ((np.arange(-pad, size + pad) + 0.5) / size).astype(np.float64)
+    across, down = np.polynomial.Polynomial([1, -2, 3, -2]), np.polynomial.Polynomial([0.5, 1, -3, 1])
+    return np.stack([across(axis) * down(axis)[:, None] * (k / 16 + 1) for k in range(32)], -1).astype(np.float32)
+
+
+@pytest.mark.parametrize(("coarse", "size"), [(6, 16), (12, 16), (16, 16), (10, 32)])
+def test_smooth_lift_gives_cubics_back_up_to_the_edges(coarse: int, size: int) -> None:
+    axes, points = numbers(3, 32, seed=1), pixels(size)
+    out = np.empty((len(points), 32), np.float32)
+    kernels.lift_smooth(sampled(coarse, kernels.PAD), np.float32(0), points, size, axes, out)
+    wanted = torch.from_numpy(sampled(size, 0).reshape(-1, 32)) + placed_phases(size, axes)
+    np.testing.assert_allclose(out, wanted, atol=2e-5)
+
+
+def test_a_bend_is_what_linear_enlargement_to_twice_the_size_adds() -> None:
+    coarse, size, none = 24, 48, np.zeros((3, 32), np.float32)
+    points = pixels(size)
+    found, cubic = np.empty((2, len(points), 32), np.float32)
+    kernels.lift_smooth(sampled(coarse, kernels.PAD), np.float32(3 / 32), points, size, none, found)
+    kernels.lift_smooth(sampled(coarse, kernels.PAD), np.float32(0), points, size, none, cubic)
+    kernels.lift(sampled(coarse, 0), points, size, none, linear := np.empty_like(found))
+    inner = ((points > 1) & (points < size - 2)).all(1)
+    assert np.abs(found - linear)[inner].max() < 0.15 * np.abs(cubic - linear)[inner].max()
+
+
+@pytest.mark.parametrize(("cells", "count", "pad"), [(16, 12, 0), (16, 24, 0), (12, 8, 3)])
+def test_cover_finds_every_sample_that_a_cell_is_read_from(cells: int, count: int, pad: int) -> None:
+    rng = np.random.default_rng(0)
+    mask = rng.random((cells + 2 * pad,) * 2) > 0.9
+    found = np.zeros((count + 2 * kernels.PAD,) * 2, np.bool_)
+    kernels.cover(mask, pad, 2, found)
+    grid = np.where(found[..., None], sampled(count, kernels.PAD), np.nan).astype(np.float32)
+    points = (np.argwhere(mask.repeat(2, 0).repeat(2, 1)) - 2 * pad).astype(np.int32)
+    out = np.empty((len(points), 32), np.float32)
+    kernels.lift_smooth(grid, np.float32(0), points, 2 * cells, np.zeros((3, 32), np.float32), out)
+    assert len(points)
+    assert np.isfinite(out).all()
+    assert not found.all()
 
 
 def test_mix_is_a_product_and_leaves_other_values_alone() -> None:
@@ -144,12 +181,34 @@ def test_judge_leaves_out_the_transparent_and_draws_bends_in_full() -> None:
 def test_place_and_list_pixels_are_inverse_to_reading() -> None:
     mask = np.random.default_rng(0).random((8, 8)) > 0.5
     points = np.empty((mask.sum() * 4, 2), np.int32)
-    kernels.list_pixels(mask, 1, 2, points)
+    kernels.list_pixels(mask, 1, 2, 0, points)
     out = np.zeros((16, 16, 3), np.float32)
     values = numbers(len(points), 3)
-    kernels.place(values, points, out)
+    kernels.place(values, points, 0, out)
     np.testing.assert_array_equal(out[points[:, 0], points[:, 1]], values)
     np.testing.assert_array_equal(out.any(2), mask.repeat(2, 0).repeat(2, 1))
+
+
+def test_places_may_count_from_before_the_first() -> None:
+    points = np.empty((4, 2), np.int32)
+    kernels.list_pixels(np.ones((2, 2), np.bool_), 1, 1, 1, points)
+    assert points.tolist() == [[-1, -1], [-1, 0], [0, -1], [0, 0]]
+    out = np.zeros((2, 2, 3), np.float32)
+    kernels.place(numbers(4, 3), points, 1, out)
+    np.testing.assert_array_equal(out.reshape(4, 3), numbers(4, 3))
+
+
+def test_soften_enlarges_where_colours_bend_little() -> None:
+    half = (np.abs(numbers(1, 1, 8)) * np.linspace(-0.2, 0.2, 16, dtype=np.float32)[:, None, None]).repeat(16, 1)
+    half[4, 12] = 0.9
+    out, bent = np.full((32, 32, 4), 5, np.float32), np.empty((16, 16), np.uint8)
+    kernels.soften(half, np.float32(0.1), out, bent)
+    wanted = F.interpolate(torch.from_numpy(half[..., :4]).permute(2, 0, 1)[None], scale_factor=2, mode="bilinear")
+    wide = bent.repeat(2, 0).repeat(2, 1) == 1
+    np.testing.assert_allclose(out[~wide], wanted[0].permute(1, 2, 0).numpy()[~wide], atol=1e-6)
+    assert (out[wide] == 5).all()
+    assert np.argwhere(bent).min(0).tolist() == [3, 11]
+    assert np.argwhere(bent).max(0).tolist() == [5, 13]
 
 
 def test_interpolate_is_widen_blend_and_paint_of_the_cells_of_its_rows() -> None:

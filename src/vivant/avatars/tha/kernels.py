@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 Pairs = NDArray[np.uint32]
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
+Shorts = NDArray[np.int16]
 
 # sin(2 pi t) for |t| <= 1/4: the odd polynomial with the least relative error, 5e-9.
 S1, S3, S5, S7, S9 = (
@@ -28,6 +29,13 @@ S1, S3, S5, S7, S9 = (
 R1, R3, R5 = (np.float32(c) for c in (6.28126751, -41.09442052, 73.57476588))
 HIGH, SHIFT, ROUND = np.uint32(0xFFFF0000), np.uint32(16), np.uint32(0x8000)
 QUARTER, HALF, ONE, TWO = np.float32(0.25), np.float32(0.5), np.float32(1), np.float32(2)
+THREE, SIX = np.float32(3), np.float32(6)
+MOST = ONE - QUARTER
+"""The share of the nearest of two samples half a sample apart."""
+PAD = 3
+"""Samples that a grid which is read cubically has beyond each edge."""
+NOWHERE = -(2**31)
+"""No row."""
 PIXELS = np.float32(256)
 """A flow of 1 in pixels of the drawing."""
 LEVELS = 65535
@@ -108,39 +116,27 @@ def _wave_out(z: Pairs, bias: Floats, out: Floats) -> None:
             out[n, 2 * c], out[n, 2 * c + 1] = sine(first(z[n, c]) + even[c]), sine(second(z[n, c]) + odd[c])
 
 
-def _wave_at(z: Floats, points: Ints, size: int, axes: Floats) -> None:
-    """Sine of `z` (N or more, C) plus what `axes` gives at `points` (N, 2), see `lift`, in place."""
-    for n in range(points.shape[0]):
-        y, x = centre(points[n, 0], size), centre(points[n, 1], size)
-        for c in range(z.shape[1]):
-            z[n, c] = sine(z[n, c] + x * axes[0, c] + y * axes[1, c] + axes[2, c])
-
-
-def _wave_at_half(z: Pairs, points: Ints, size: int, axes: Floats) -> None:
-    """The same of pairs, `z` (N, C / 2)."""
-    even, odd = axes[:, ::2].copy(), axes[:, 1::2].copy()
-    for n in range(points.shape[0]):
-        y, x = centre(points[n, 0], size), centre(points[n, 1], size)
-        for c in range(z.shape[1]):
-            a = first(z[n, c]) + x * even[0, c] + y * even[1, c] + even[2, c]
-            b = second(z[n, c]) + x * odd[0, c] + y * odd[1, c] + odd[2, c]
-            z[n, c] = pair(rough(a), rough(b))
+def _wave_in(z: Floats, bias: Floats, out: Pairs) -> None:
+    """The same from float32 (N, C) to pairs `out` (N, C / 2)."""
+    even, odd = bias[::2].copy(), bias[1::2].copy()
+    for n in range(z.shape[0]):
+        for c in range(out.shape[1]):
+            out[n, c] = pair(rough(z[n, 2 * c] + even[c]), rough(z[n, 2 * c + 1] + odd[c]))
 
 
 wave = compiled(_wave)
 wave_half = compiled(_wave_half)
 wave_out = compiled(_wave_out)
-wave_at = compiled(_wave_at)
-wave_at_half = compiled(_wave_at_half)
+wave_in = compiled(_wave_in)
 
 
-def _mix(x: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
+def _mix(x: Floats | Shorts, weight: Floats, bias: Floats, out: Floats) -> None:
     """`weight` (K, C) times `x` (N or more, C) plus `bias` (K,), to the first K of `out` (N, K or more)."""
     for n in range(out.shape[0]):
         for k in range(weight.shape[0]):
             total = bias[k]
             for c in range(weight.shape[1]):
-                total += x[n, c] * weight[k, c]
+                total += np.float32(x[n, c]) * weight[k, c]
             out[n, k] = total
 
 
@@ -159,10 +155,10 @@ corners = compiled(_corners)
 
 
 def _lift(grid: Floats, points: Ints, size: int, axes: Floats, out: Floats) -> None:
-    """First sine layer of a level at `points` (N, 2), row and column of a picture of `size`, to `out` (N, C).
+    """Phases of a level's first layer at `points` (N, 2), row and column of a picture of `size`, to `out` (N, C).
 
-    `grid` (h, w, C) is what the coarser level gives, already through this layer's weights, read bilinearly; `axes` (3,
-    C) are the weights of x and y in -1..1, and what is the same everywhere.
+    `grid` (h, w, C) is what the coarser level gives, already through this layer's weights, read bilinearly;
+    `axes` (2 or more, C) are the weights of x and y in -1..1.
     """
     height, width, channels = grid.shape
     for n in range(points.shape[0]):
@@ -173,37 +169,81 @@ def _lift(grid: Floats, points: Ints, size: int, axes: Floats, out: Floats) -> N
         a, b, c, d = (ONE - v) * (ONE - u), (ONE - v) * u, v * (ONE - u), v * u
         for k in range(channels):
             smooth = a * grid[top, left, k] + b * grid[top, right, k] + c * grid[bottom, left, k]
-            z = smooth + d * grid[bottom, right, k] + x * axes[0, k] + y * axes[1, k]
-            out[n, k] = sine(z + axes[2, k])
-
-
-def _lift_half(grid: Pairs, points: Ints, size: int, axes: Floats, out: Pairs) -> None:
-    """The same of pairs: `grid` (h, w, C / 2) and `out` (N, C / 2)."""
-    height, width, channels = grid.shape
-    even, odd = axes[:, ::2].copy(), axes[:, 1::2].copy()
-    for n in range(points.shape[0]):
-        row, column = points[n, 0], points[n, 1]
-        top, bottom, v = corners(row, size, height)
-        left, right, u = corners(column, size, width)
-        y, x = centre(row, size), centre(column, size)
-        a, b, c, d = (ONE - v) * (ONE - u), (ONE - v) * u, v * (ONE - u), v * u
-        for k in range(channels):
-            p, q, r, s = grid[top, left, k], grid[top, right, k], grid[bottom, left, k], grid[bottom, right, k]
-            one = a * first(p) + b * first(q) + c * first(r) + d * first(s)
-            two = a * second(p) + b * second(q) + c * second(r) + d * second(s)
-            one += x * even[0, k] + y * even[1, k] + even[2, k]
-            two += x * odd[0, k] + y * odd[1, k] + odd[2, k]
-            out[n, k] = pair(rough(one), rough(two))
+            out[n, k] = smooth + d * grid[bottom, right, k] + x * axes[0, k] + y * axes[1, k]
 
 
 lift = compiled(_lift)
-lift_half = compiled(_lift_half)
 
 
-def _place(values: NDArray[Any], points: Ints, out: NDArray[Any]) -> None:
-    """`values` (N or more, C or more) to their `points` (N, 2) of `out` (S, S, C)."""
+def _taps(place: Any, size: Any, count: Any, bend: Any) -> Any:
+    """The first of the four of `count` samples around pixel `place` of `size`, and their weights.
+
+    They give the cubic through them (Lagrange) plus `bend` times its second derivative.
+    """
+    at = (np.float32(place) + HALF) * (np.float32(count) / np.float32(size)) - HALF
+    before = np.floor(at)
+    f = np.float32(at - before)
+    f1, f2, f3 = f + ONE, f - ONE, f - TWO
+    a, b = -f * f2 * f3 / SIX - bend * f2, f1 * f2 * f3 / TWO + bend * (THREE * f - TWO)
+    c, d = -f1 * f * f3 / TWO + bend * (ONE - THREE * f), f1 * f * f2 / SIX + bend * f
+    return int(before) - 1, (a, b, c, d)
+
+
+taps = compiled(_taps)
+
+
+def _lift_smooth(grid: Floats, bend: Any, points: Ints, size: int, axes: Floats, out: Floats) -> None:
+    """The same read cubically, from a `grid` (h, w, C) that goes on by PAD samples beyond each edge.
+
+    Quick where neighbours in `points` are neighbours in a row.
+    """
+    count, last, channels = grid.shape[0] - 2 * PAD, grid.shape[0] - 4, grid.shape[2]
+    columns = np.empty((grid.shape[1], channels), np.float32)
+    ready = np.full(grid.shape[1], NOWHERE)
     for n in range(points.shape[0]):
-        to = out[points[n, 0], points[n, 1]]
+        row, column = points[n, 0], points[n, 1]
+        top, (a, b, c, d) = taps(row, size, count, bend)
+        left, (p, q, r, s) = taps(column, size, count, bend)
+        top, left = index(top + PAD, last), index(left + PAD, last)
+        for j in range(left, left + 4):
+            if ready[j] != row:
+                ready[j] = row
+                one, two, three, four = grid[top, j], grid[top + 1, j], grid[top + 2, j], grid[top + 3, j]
+                for k in range(channels):
+                    columns[j, k] = a * one[k] + b * two[k] + c * three[k] + d * four[k]
+        y, x = centre(row, size), centre(column, size)
+        one, two, three, four = columns[left], columns[left + 1], columns[left + 2], columns[left + 3]
+        for k in range(channels):
+            smooth = p * one[k] + q * two[k] + r * three[k] + s * four[k]
+            out[n, k] = smooth + x * axes[0, k] + y * axes[1, k]
+
+
+lift_smooth = compiled(_lift_smooth)
+
+
+def _cover(mask: Bytes, pad: Any, reach: Any, out: Bytes) -> None:
+    """Set the samples of `out` (H, W), PAD beyond each edge, that lie in a cell of `mask` or within `reach` of it.
+
+    `mask` (h, w) has `pad` cells beyond each edge; where it is 0 is left as it is.
+    """
+    cells, count, last = mask.shape[0] - 2 * pad, out.shape[0] - 2 * PAD, out.shape[0] - 1
+    for row in range(mask.shape[0]):
+        top = index((row - pad) * count // cells - reach + PAD, last)
+        bottom = index(((row - pad + 1) * count - 1) // cells + reach + PAD, last)
+        for column in range(mask.shape[1]):
+            if mask[row, column]:
+                left = index((column - pad) * count // cells - reach + PAD, last)
+                right = index(((column - pad + 1) * count - 1) // cells + reach + PAD, last)
+                out[top : bottom + 1, left : right + 1] = 1
+
+
+cover = compiled(_cover)
+
+
+def _place(values: Floats, points: Ints, pad: Any, out: Floats) -> None:
+    """`values` (N or more, C or more) to `points` (N, 2) of `out` (H, W, C), whose first place is `pad` before."""
+    for n in range(points.shape[0]):
+        to = out[points[n, 0] + pad, points[n, 1] + pad]
         for k in range(to.shape[0]):
             to[k] = values[n, k]
 
@@ -279,15 +319,53 @@ def _judge(motion: Floats, mask: Bytes, detail: Floats, error: Any, rows: Any, k
 judge = compiled(_judge)
 
 
-def _list_pixels(mask: Bytes, kind: Any, side: Any, out: Ints) -> None:
-    """Row and column of the `side` * `side` pixels of each cell where `mask` (H, W) is `kind`, to `out` (N, 2)."""
+def _soften(half: Floats, error: Any, out: Floats, bent: Bytes) -> None:
+    """Enlarge the colours of `half` (S, S, 4 or more), -1..1, to `out` (2 S, 2 S, 4), linear, where they bend little.
+
+    `bent` (S, S) becomes 1 where the roots of the colours 0..1, which are nearer to what is seen, bend by more than
+    `error`.
+    """
+    last = half.shape[0] - 1
+    tone = np.sqrt(np.maximum(HALF * half[..., :4] + HALF, np.float32(0)))
+    for row in range(last + 1):
+        for column in range(last + 1):
+            up, down, left, right = max(row - 1, 0), min(row + 1, last), max(column - 1, 0), min(column + 1, last)
+            most = np.float32(0)
+            for c in range(4):
+                twice = TWO * tone[row, column, c]
+                most = max(most, abs(tone[up, column, c] - twice + tone[down, column, c]))
+                most = max(most, abs(tone[row, left, c] - twice + tone[row, right, c]))
+                across = tone[up, left, c] + tone[down, right, c] - tone[up, right, c] - tone[down, left, c]
+                most = max(most, HALF * abs(across))
+            bent[row, column] = most > error
+            if most > error:
+                continue
+            for y in range(2):
+                v = down if y else up
+                for x in range(2):
+                    u = right if x else left
+                    to = out[2 * row + y, 2 * column + x]
+                    for c in range(4):
+                        here = MOST * half[row, column, c] + QUARTER * half[v, column, c]
+                        beside = MOST * half[row, u, c] + QUARTER * half[v, u, c]
+                        to[c] = MOST * here + QUARTER * beside
+
+
+soften = compiled(_soften)
+
+
+def _list_pixels(mask: Bytes, kind: Any, side: Any, pad: Any, out: Ints) -> None:
+    """Row and column of the `side` * `side` pixels of each cell where `mask` (H, W) is `kind`, to `out` (N, 2).
+
+    Row by row; they count from `pad` before the first one.
+    """
     n = 0
     for row in range(mask.shape[0]):
-        for column in range(mask.shape[1]):
-            if mask[row, column] == kind:
-                for y in range(side):
+        for y in range(side):
+            for column in range(mask.shape[1]):
+                if mask[row, column] == kind:
                     for x in range(side):
-                        out[n, 0], out[n, 1] = row * side + y, column * side + x
+                        out[n, 0], out[n, 1] = row * side + y - pad, column * side + x - pad
                         n += 1
 
 

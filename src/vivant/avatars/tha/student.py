@@ -7,6 +7,7 @@ stay in the cache, with a sine of our own, and all cores share the blocks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -18,22 +19,23 @@ from numpy.typing import NDArray
 
 from vivant.avatars.tha import kernels
 from vivant.avatars.tha.character import Character
-from vivant.avatars.tha.networks.body_student import SIZES, WIDTHS
+from vivant.avatars.tha.networks.body_student import SIZES, WIDTHS, BodyStudent
 from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS, FACE_SIZE
 from vivant.avatars.tha.picture import srgb_of_linear, tensor_of_picture
 from vivant.avatars.tha.siren import (
     Crew,
-    Last,
-    Scratch,
     Sink,
+    Stage,
     Sweep,
-    colours,
+    entry,
     face_points,
-    features,
-    fold_last,
-    fold_level,
+    fold_stage,
     pixels,
+    placed,
+    plain,
+    sines_of,
 )
+from vivant.avatars.tha.siren_layers import FEW, Scratch
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -70,14 +72,13 @@ class StudentPoser:
         face, body = character.networks()
         self._straight = not official
         self._crew, self._scratch = Crew(cores), Scratch()
-        self._face, self._face_last = fold_level(face.layers, 0), fold_last(face.last)
-        coarser = (0, *(widths[-1] for widths in WIDTHS[:-1]))
-        self._levels = [fold_level(layers, width) for layers, width in zip(body.levels, coarser, strict=True)]
-        self._last = fold_last(body.last)
+        self._face = fold_stage(sines_of(face.layers), 0, plain(face.last))
+        self._stages = body_stages(body)
         self._lock = Lock()
         # Memory that every frame uses again: asking for 40 MB anew takes time, and threads that ask keep it.
         self._picture = light_of(character)
-        self._grids = [level.grid(size) for level, size in zip(self._levels[1:], SIZES, strict=False)]
+        widths = (len(stage.bias) for stage in self._stages[1:])
+        self._grids = [np.zeros((size, size, width), np.float32) for size, width in zip(SIZES, widths, strict=False)]
 
     def draw(self, pose: Floats) -> Bytes:
         """The character in `pose` (45,): (512, 512, 4) RGBA, sRGB, straight alpha. One frame at a time is drawn."""
@@ -92,15 +93,14 @@ class StudentPoser:
     def _draw(self, pose: Floats) -> Bytes:
         image, grid = self._image(pose), self._grid(pose)
         out = np.empty((SIZE, SIZE, 4), np.uint8)
-        show, points = Show(image, self._last, light_table(), self._straight, out), pixels(SIZE)
+        show, points = Show(image, light_table(), self._straight, out), pixels(SIZE)
         self._crew.run(self._last_sweep(pose).tasks(grid, points, show.sink(points)))
         return out
 
     def _outputs(self, pose: Floats) -> Outputs:
         image, points = self._image(pose), pixels(SIZE)
-        out = np.zeros((SIZE, SIZE, 8), np.float32)  # the last number of each has no use
-        sweep = self._last_sweep(pose)
-        self._crew.run(sweep.tasks(self._grid(pose), points, colours(self._last, points, out)))
+        out = np.zeros((SIZE, SIZE, FEW), np.float32)  # the last number of each has no use
+        self._crew.run(self._last_sweep(pose).tasks(self._grid(pose), points, placed(points, out)))
         values = out.reshape(-1, 8)
         warped, blended = (np.empty((SIZE * SIZE, 4), np.float32) for _ in range(2))
         kernels.blend(image, values, points, blended)
@@ -112,25 +112,20 @@ class StudentPoser:
 
     def _last_sweep(self, pose: Floats) -> Sweep:
         """What draws the finest level in a `pose` (45,)."""
-        level = self._levels[-1]
-        return Sweep([level], SIZE, [level.axes(pose)], self._scratch)
+        return Sweep(self._stages[-1], SIZE, pose, self._scratch)
 
     def _image(self, pose: Floats) -> Floats:
         """The drawing (512, 512, 4), linear, with its face in `pose` (45,)."""
-        sink = colours(self._face_last, face_points(), self._picture)
-        self._crew.run(
-            Sweep([self._face], FACE_SIZE, [self._face.axes(pose)], self._scratch).tasks(None, pixels(FACE_SIZE), sink)
-        )
+        sweep = Sweep(self._face, FACE_SIZE, pose, self._scratch)
+        self._crew.run(sweep.tasks(None, pixels(FACE_SIZE), placed(face_points(), self._picture)))
         return self._picture
 
     def _grid(self, pose: Floats) -> Floats:
         """What the last level takes from the others: (S, S, C) in a `pose` (45,)."""
         grid: Floats | None = None
-        for level, finer, size, out in zip(self._levels, self._levels[1:], SIZES, self._grids, strict=False):
-            tasks = Sweep([level], size, [level.axes(pose)], self._scratch).tasks(
-                grid, pixels(size), features(finer, pixels(size), out)
-            )
-            self._crew.run(tasks)
+        for stage, size, out in zip(self._stages, SIZES, self._grids, strict=False):
+            sweep = Sweep(stage, size, pose, self._scratch)
+            self._crew.run(sweep.tasks(grid, pixels(size), placed(pixels(size), out)))
             grid = out
         assert grid is not None
         return grid
@@ -142,25 +137,32 @@ class Show:
 
     image: Floats
     """(512, 512, 4): the drawing with its face."""
-    last: Last
     table: Bytes
     straight: bool
     out: Bytes
     """(512, 512, 4)"""
 
     def sink(self, points: Ints) -> Sink:
-        """Draws those of `points` (N, 2) in a slice by their activations, see `siren.sweep`."""
-        return lambda part, x: self.painted(self.last(x, part), points[part])
+        """Draws those of `points` (N, 2) in a slice by their motion, see `siren.Sweep`."""
+        return lambda part, motion: self.painted(motion, points[part])
 
     def interpolated(self, motion: Floats, kinds: Bytes, rows: tuple[int, int]) -> None:
         """Draw the cells of `kinds` (S, S) that are 1 by a smaller `motion` (S, S, 8), from and up to two `rows`."""
         kernels.interpolate(motion, kinds, rows, self.image, self.table, self.straight, self.out)
 
     def painted(self, motion: Floats, points: Ints) -> None:
-        """Draw `points` (n, 2) by their `motion` (n, 8)."""
+        """Draw `points` (n, 2) by their `motion` (n or more, 8)."""
         colours = np.empty((len(points), 4), np.float32)
         kernels.blend(self.image, motion, points, colours)
         kernels.paint(colours, points, self.table, self.straight, self.out)
+
+
+def body_stages(body: BodyStudent, kinds: Sequence[Sequence[torch.dtype] | None] = (None, None, None)) -> list[Stage]:
+    """The three levels of a character's motion; `kinds`: of each, see `siren.fold_stage`."""
+    widths = [0, *(widths[-1] for widths in WIDTHS[:-1])]
+    levels = [sines_of(layers) for layers in body.levels]
+    ends = [*(entry(level[0], width) for level, width in zip(levels[1:], widths[1:], strict=True)), plain(body.last)]
+    return [fold_stage(*parts) for parts in zip(levels, widths, ends, kinds, strict=True)]
 
 
 def _planes(values: Floats) -> Floats:
