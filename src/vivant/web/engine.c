@@ -403,7 +403,11 @@ static const float *move(const float *from, int side, const Point *at, int count
   const Level *level = &character->level[2];
   if (size > CELLS && side < HALF) raise_squares(KINDS[2][0], from, side, level->first.width, at, count, size, activations[0]);
   else raise(KINDS[2][0], from, side, level->first.width, side == HALF, at, count, size, activations[0]);
-  return finish(KINDS[2], level->dense, 2, &level->linear, count);
+  finish(KINDS[2], level->dense, 2, &level->linear, count);
+  for (int n = 0; n < count; n++) /* weights of a flow need more than 16 bits: what they lack comes after them */
+    for (int h = 0; h < 8; h += 4)
+      wasm_v128_store(values + 8 * n + h, wasm_f32x4_add(wasm_v128_load(values + 16 * n + h), wasm_v128_load(values + 16 * n + 8 + h)));
+  return values;
 }
 
 static void move_all(const float *from, int side, const Point *at, int count, int size, float *to) {

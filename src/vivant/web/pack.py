@@ -75,9 +75,17 @@ def pack(character: Character, sides: tuple[int, int] = (64, 128)) -> bytes:
             # What the finer level adds to it is the same for all its points, and enters there.
             last = weight[: widths[at + 1]], np.zeros(weight.shape[1])
         else:
-            last = _plain(body.last)
+            last = _in_two(*_plain(body.last))
         _network(block, layers, widths[at], last)
     return block.whole()
+
+
+def _in_two(weight: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
+    """A product (I, O), up to whole lanes, and what 16 bits leave out of its weights as as many outputs more."""
+    whole = _filled(weight)
+    layer = fixed_point.products(whole)
+    lacking = whole - layer.weight * layer.scale / fixed_point.UNIT
+    return np.hstack([whole, lacking]), _filled_bias(bias, 0.0)
 
 
 def _network(

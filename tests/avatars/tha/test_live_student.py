@@ -13,7 +13,7 @@ from vivant.avatars.tha import integer_kernels
 from vivant.avatars.tha.character import load_character
 from vivant.avatars.tha.currency import pose_of_curves
 from vivant.avatars.tha.live_student import LiveStudent, grown, pixels_of
-from vivant.avatars.tha.siren import Crew
+from vivant.avatars.tha.siren import Crew, fastest, kinds, sines_of
 from vivant.avatars.tha.student import StudentPoser
 from vivant.face import arkit
 
@@ -77,9 +77,10 @@ def test_a_frame_depends_neither_on_earlier_ones_nor_on_the_number_of_cores() ->
     np.testing.assert_array_equal(LiveStudent(character, cores=1, kind=torch.float32).draw(one), first)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -1e30, 1e30])
-def test_numbers_that_are_none_read_beside_no_array(wrong: float) -> None:
-    poser, rest = LiveStudent(made_up(), kind=torch.float32), np.zeros(45, np.float32)
+def test_numbers_that_are_none_read_beside_no_array(wrong: float, kind: torch.dtype) -> None:
+    poser, rest = LiveStudent(made_up(), kind=kind), np.zeros(45, np.float32)
     before = poser.draw(rest)
     assert poser.draw(np.full(45, wrong, np.float32)).shape == before.shape
     np.testing.assert_array_equal(poser.draw(rest), before)
@@ -89,6 +90,20 @@ def test_official_bytes_keep_premultiplied_colours() -> None:
     character, pose = made_up(), random_poses(5, 1)[0]
     exact = StudentPoser(character, official=True).draw(pose)
     assert decibels(LiveStudent(character, official=True, kind=torch.float32).draw(pose), exact) > 45
+
+
+@pytest.mark.slow
+def test_a_smooth_character_is_computed_on_fewer_points_than_one_with_small_parts(samples: Path) -> None:
+    first, second = (LiveStudent(load_character(published(samples, name)), kind=torch.float32) for name in PUBLISHED)
+    assert [part.size for part in first._samples] == [48, 128]
+    assert [part.size for part in second._samples] == [96, 256]
+
+
+def test_what_is_fastest_here_is_found_without_drawing_lots() -> None:
+    face, _ = made_up().networks()
+    before = torch.get_rng_state()
+    assert fastest(sines_of(face.layers)[:2]) in kinds()
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_what_a_crew_is_given_comes_back_in_order() -> None:

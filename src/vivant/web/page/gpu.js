@@ -246,7 +246,8 @@ export class Weights {
     };
     this.levels = [0, 1, 2].map(level => {
       const at = LEVELS + level * PER_LEVEL;
-      return { first: this.first(at), dense: [this.dense(at + 6), this.dense(at + 11)], last: this.linear(at + 16) };
+      const last = level === 2 ? this.joined(at + 16) : this.linear(at + 16);
+      return { first: this.first(at), dense: [this.dense(at + 6), this.dense(at + 11)], last };
     });
   }
 
@@ -285,6 +286,16 @@ export class Weights {
     const scales = new Float32Array(this.bytes, scale, width);
     const rows = this.rows(weights, inputs, width, c => scales[c] * ACTIVATION);
     return { inputs, width, weights: rows, bias: new Float32Array(this.bytes, bias, width) };
+  }
+
+  /** A product whose second half of outputs is what 16 bits leave out of the first. */
+  joined(at) {
+    const { inputs, width, weights, bias } = this.linear(at), half = width / 2;
+    const rows = Float32Array.from({ length: inputs * half }, (_, n) => {
+      const place = Math.floor(n / half) * width + n % half;
+      return weights[place] + weights[place + half];
+    });
+    return { inputs, width: half, weights: rows, bias: bias.subarray(0, half) };
   }
 
   /** (inputs, outputs) of what lies as (outputs / 8, inputs / 2, 8, 2). */
