@@ -120,9 +120,10 @@ def test_packed_weights_are_the_networks_to_16_bits() -> None:
 def test_the_last_weights_have_more_than_16_bits() -> None:
     character = made_up()
     data = pack(character)
-    inputs, width, weights, scale, _ = np.frombuffer(data[: 4 * 114], "<i4")[-5:]
+    inputs, width, weights, scale, bias = np.frombuffer(data[: 4 * 114], "<i4")[-5:]
     stored = np.frombuffer(data[weights : weights + 2 * inputs * width], "<i2").reshape(width // 8, inputs // 2, 8, 2)
     parts = stored.transpose(1, 3, 0, 2).reshape(inputs, width) * np.frombuffer(data[scale : scale + 4 * width], "<f4")
+    assert not np.frombuffer(data[bias : bias + 4 * width], "<f4")[8:].any()
     found = (parts[:, :8] + parts[:, 8:]) * 2.0**15
     wanted = character.body["last.weight"][:, :, 0, 0].numpy().T
     assert np.abs(found[:90, :7] - wanted).max() < 1e-2 * np.abs(parts[:90, :7] * 2.0**15 - wanted).max()

@@ -85,7 +85,7 @@ def _in_two(weight: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
     whole = _filled(weight)
     layer = fixed_point.products(whole)
     lacking = whole - layer.weight * layer.scale / fixed_point.UNIT
-    return np.hstack([whole, lacking]), _filled_bias(bias, 0.0)
+    return np.hstack([whole, lacking]), np.concatenate([_filled_bias(bias, 0.0), np.zeros(lacking.shape[1])])
 
 
 def _network(
