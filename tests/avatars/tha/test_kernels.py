@@ -199,7 +199,8 @@ def test_places_may_count_from_before_the_first() -> None:
 
 
 def test_soften_enlarges_where_colours_bend_little() -> None:
-    half = (np.abs(numbers(1, 1, 8)) * np.linspace(-0.2, 0.2, 16, dtype=np.float32)[:, None, None]).repeat(16, 1)
+    ramp = np.linspace(-0.2, 0.2, 16, dtype=np.float32)
+    half = np.abs(numbers(1, 1, 8)) * (ramp[:, None, None] + np.sin(10 * ramp)[None, :, None] / 5)
     half[4, 12] = 0.9
     out, bent = np.full((32, 32, 4), 5, np.float32), np.empty((16, 16), np.uint8)
     kernels.soften(half, np.float32(0.1), out, bent)
