@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from small_heads import small_sizes, write_heads, write_view_heads
 from vivant.avatars.real3d.compact import PACKAGED, open_compact
 from vivant.avatars.relief.relief import Relief
 from vivant.cli import main
+from vivant.training.real3d.compact import CompactRecipe
 from vivant.weights.store import read_safetensors
 
 
@@ -53,7 +54,20 @@ def test_a_stage_is_trained_and_shown(recipe: Path, tmp_path: Path, capsys: pyte
     assert "at its end already" in capsys.readouterr().err
 
 
+@dataclass(frozen=True)
+class Short(CompactRecipe):
+    """A step takes seconds."""
+
+    examples: int = 1
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vivant.training.real3d.compact.CompactRecipe", Short)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("short")
 def test_the_packaged_network_is_trained_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     heads, output = tmp_path / "heads", tmp_path / "head.safetensors"
     heads.mkdir()
@@ -68,6 +82,7 @@ def test_the_packaged_network_is_trained_and_draws(tmp_path: Path, capsys: pytes
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short")
 def test_the_packaged_network_learns_on(tmp_path: Path) -> None:
     heads, output = tmp_path / "heads", tmp_path / "head.safetensors"
     heads.mkdir()

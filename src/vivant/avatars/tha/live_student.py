@@ -27,6 +27,7 @@ from vivant.avatars.tha.character import Character
 from vivant.avatars.tha.networks.body_student import SIZES
 from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS, FACE_SIZE
 from vivant.avatars.tha.pose import pose_of
+from vivant.avatars.tha.pruning import pruned
 from vivant.avatars.tha.siren import (
     Crew,
     Sink,
@@ -101,13 +102,13 @@ class LiveStudent:
 
         One of `siren.kinds()`.
         """
-        face, body = character.networks()
+        face, body = pruned(character)
         self._straight = not official
         self._crew, self._scratch = Crew(cores), Scratch()
         early, late = sines_of(face.layers)[:FACE_EARLY], sines_of(face.layers)[FACE_EARLY:]
         kind = kind or fastest(early)
         exact = torch.int16 if kind == torch.int16 else torch.float32
-        width = face.last.in_channels
+        width = late[0].linear.in_channels
         self._early = fold_stage(early, 0, entry(late[0], width), [kind] * len(early))
         self._late = fold_stage(late, width, plain(face.last), [*[kind] * (len(late) - 1), exact])
         self._stages = body_stages(body, ([kind] * 3, [kind] * 3, [kind, exact, exact]))
