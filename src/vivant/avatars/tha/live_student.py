@@ -5,8 +5,8 @@ run. The two coarser levels, which are smooth, are computed on as few points as 
 The finest one runs at a quarter of the resolution first, at half of it where the motion bends across contrasts or new
 pixels appear, and at last in full; the rest is interpolated. The face's first layers run on few points, the others at
 half its resolution, and in full where colours bend or lines are thin. Layers are computed in what is fastest here:
-float32, 16-bit integers, or bfloat16 for all but those that give the flow, which needs more digits. Every frame is drawn afresh, so
-none depends on an earlier one.
+float32, 16-bit integers, or bfloat16 for all but those that give the flow, which needs more digits. Every frame is
+drawn afresh, so none depends on an earlier one.
 """
 
 from __future__ import annotations
