@@ -92,6 +92,17 @@ def test_a_network_that_would_draw_something_else_stays_whole(monkeypatch: pytes
     assert body.levels[0][0].linear.out_channels == 360
 
 
+def test_a_character_that_shows_nothing_keeps_a_unit_of_each_layer() -> None:
+    character = made_up()
+    face, body = character.networks()
+    for last in (face.last, body.last):
+        last.weight.zero_()
+    character = Character(character.picture, face.state_dict(), body.state_dict(), character.notes)
+    for network in pruning.pruned(character):
+        widths = [layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+        assert set(widths[:-1]) == {1}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "spared"), [("lambda_00", 130_000), ("lambda_01", 40_000)])
 def test_published_characters_have_units_to_spare(samples: Path, name: str, spared: int) -> None:

@@ -23,6 +23,7 @@ from vivant.avatars.tha.networks.body_student import SIZES, BodyStudent
 from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_POSE, FACE_ROWS, FACE_SIZE, FaceStudent
 from vivant.avatars.tha.picture import tensor_of_picture
 from vivant.avatars.tha.pose import HIGH, LOW
+from vivant.nn.threads import one_thread
 
 Doubles = NDArray[np.float64]
 
@@ -55,7 +56,9 @@ def pruned(character: Character) -> tuple[FaceStudent, BodyStudent]:
     random = torch.Generator().manual_seed(0)
     near, far = (torch.split(_given(size, random), PART, 2) for size in (FACE_SIZE, SIZES[-1]))
     faces = [partial(_face_colours, given[:, : 2 + FACE_POSE.stop]) for given in near]
-    return _lean(face, faces), _lean(body, [partial(_colours, image, given) for given in far])
+    # These are many small products; threads that share them wait for each other for a minute where others work, too.
+    with one_thread():
+        return _lean(face, faces), _lean(body, [partial(_colours, image, given) for given in far])
 
 
 def _given(size: int, random: torch.Generator) -> Tensor:
@@ -152,7 +155,8 @@ def _looked_at(layer: nn.Conv2d, draw: Callable[[], Tensor]) -> tuple[Tensor, Te
     # Colours times random signs: the square of their sum's gradient is on average the sum of their gradients' squares.
     signs = torch.randint(2, colours.shape, generator=torch.Generator().manual_seed(0)) * 2.0 - 1
     (slope,) = torch.autograd.grad(colours, found[1], signs)
-    return found[0][0, :, :, 0].T, slope[0, :, :, 0].T.square()
+    # Where nothing is seen of anything, all outputs count alike.
+    return found[0][0, :, :, 0].T, slope[0, :, :, 0].T.square() + 1e-12
 
 
 def keep_best(
@@ -172,17 +176,19 @@ def keep_best(
     # More than a few would need more of the layers before.
     most = few if few < LANES else min(count, LANES * -(-few // LANES))
     kept = np.setdiff1d(np.arange(count), order[: count - most])
-    rows = np.append(kept, count)
-    return kept, np.asarray(np.linalg.solve(products[np.ix_(rows, rows)], products[rows] @ weight))
+    rows = torch.from_numpy(np.append(kept, count))
+    known = torch.from_numpy(products)[rows]
+    return kept, np.asarray(torch.linalg.solve(known[:, rows], known @ torch.from_numpy(weight)))
 
 
 def _order(products: Doubles, weight: Doubles, share: Doubles, loss: float, rough: float) -> list[int]:
     """The units that can be left out for `loss`, the least one first; see `keep_best`; `rough` is in `products`."""
-    inverse, weight = np.linalg.inv(products), weight.copy()
-    alone = rough * weight**2 @ share  # goes with a unit, and nobody misses it
+    # PyTorch's products and NumPy's sums, for `one_thread` does not reach what NumPy calls for products.
+    inverse, weight = np.array(torch.linalg.inv(torch.from_numpy(products))), weight.copy()
+    alone = rough * np.einsum("uo,uo,o->u", weight, weight, share)  # goes with a unit, and nobody misses it
     rest, order = np.arange(len(weight) - 1), list[int]()
     while len(rest):
-        lost = weight[rest] ** 2 @ share / inverse[rest, rest] - alone[rest]
+        lost = np.einsum("uo,o->u", weight[rest] ** 2, share) / inverse[rest, rest] - alone[rest]
         least = int(np.argmin(lost))
         unit, loss = int(rest[least]), loss - lost[least]
         if loss < 0:
