@@ -16,8 +16,8 @@ from torch import nn
 
 from vivant.avatars.tha import fixed_point
 from vivant.avatars.tha.character import Character
-from vivant.avatars.tha.networks.body_student import WIDTHS
 from vivant.avatars.tha.networks.face_student import OMEGA, SineLayer
+from vivant.avatars.tha.pruning import pruned
 
 Doubles = NDArray[np.float64]
 
@@ -61,14 +61,14 @@ def pack(character: Character, sides: tuple[int, int] = (64, 128)) -> bytes:
 
     `sides`: points on a side that the levels of 128 and 256 are computed on.
     """
-    face, body = character.networks()
+    face, body = pruned(character)
     block = Block()
     block.number(MAGIC, 0)
     block.array(character.picture, "u1")
     block.number(*sides)
     _face(block, _sines(face.layers), _plain(face.last))
-    widths = (0, *(widths[-1] for widths in WIDTHS))
     levels = [_sines(layers) for layers in body.levels]
+    widths = [0, *(len(layers[-1][1]) for layers in levels)]
     for at, layers in enumerate(levels):
         if at + 1 < len(levels):
             weight, _ = levels[at + 1][0]

@@ -13,6 +13,8 @@ from vivant.avatars.tha import integer_kernels
 from vivant.avatars.tha.character import load_character
 from vivant.avatars.tha.currency import pose_of_curves
 from vivant.avatars.tha.live_student import LiveStudent, grown, pixels_of
+from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS
+from vivant.avatars.tha.pose import pose_of
 from vivant.avatars.tha.siren import Crew, fastest, kinds, sines_of
 from vivant.avatars.tha.student import StudentPoser
 from vivant.face import arkit
@@ -125,3 +127,14 @@ def test_masks_grow_by_one_cell_and_name_their_pixels() -> None:
     assert grown(mask).sum() == 4
     assert pixels_of(mask, 8).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
     assert len(pixels_of(np.zeros((4, 4), np.bool_), 8)) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_thin_lines_of_the_face_are_whole(samples: Path, name: str) -> None:
+    """Of the chin, lids and glasses; half the resolution has gaps in them."""
+    character = load_character(published(samples, name))
+    exact, live = StudentPoser(character), LiveStudent(character, kind=torch.float32)
+    poses = [pose_of({"mouth_aaa": 1}), pose_of({"eye_wink": 0.5, "iris_rotation_x": 0.5}), pose_of({"head_y": -0.8})]
+    box = (slice(None), FACE_ROWS, FACE_COLUMNS)
+    assert decibels(np.stack([live.draw(p) for p in poses])[box], np.stack([exact.draw(p) for p in poses])[box]) > 40.1

@@ -4,9 +4,9 @@ It leaves out what cannot be seen. A rough motion of 24 x 24 tells which tiles s
 run. The two coarser levels, which are smooth, are computed on as few points as the character bears and read cubically.
 The finest one runs at a quarter of the resolution first, at half of it where the motion bends across contrasts or new
 pixels appear, and at last in full; the rest is interpolated. The face's first layers run on few points, the others at
-half its resolution, and in full where colours bend. Layers are computed in what is fastest here: float32, 16-bit
-integers, or bfloat16 for all but those that give the flow, which needs more digits. Every frame is drawn afresh, so
-none depends on an earlier one.
+half its resolution, and in full where colours bend or lines are thin. Layers are computed in what is fastest here:
+float32, 16-bit integers, or bfloat16 for all but those that give the flow, which needs more digits. Every frame is
+drawn afresh, so none depends on an earlier one.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from vivant.avatars.tha.character import Character
 from vivant.avatars.tha.networks.body_student import SIZES
 from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS, FACE_SIZE
 from vivant.avatars.tha.pose import pose_of
+from vivant.avatars.tha.pruning import pruned
 from vivant.avatars.tha.siren import (
     Crew,
     Sink,
@@ -69,7 +70,7 @@ BEND = 3 / 32
 """Published, levels are enlarged linearly: where its pixels lie, that adds so much of the second derivative to them."""
 REACH = 2
 """Samples around a place that it is interpolated from."""
-FACE_EARLY, FACE_SAMPLES = 4, 48
+FACE_EARLY, FACE_SAMPLES = 3, 48
 """The face's first layers, which are smooth, and points of a side on which they are computed."""
 FACE_ERROR = np.float32(0.14)
 """The others run at half the face's resolution, and in full where the roots of its colours 0..1 bend more."""
@@ -80,6 +81,8 @@ FACES: tuple[dict[str, float], ...] = (
     {"eye_happy_wink": 1, "mouth_ooo": 1},
 )
 """Expressions that show where the face may have contrasts."""
+FACE_THIN = 0.1
+"""Half the resolution misses thin lines: where it is off by more in one of FACES, the face is always drawn in full."""
 FACE_DETAIL = np.float32(0.25)
 """The least contrast that is expected anywhere in the face: others may put it where none of FACES has any."""
 BANDS = 8
@@ -101,13 +104,13 @@ class LiveStudent:
 
         One of `siren.kinds()`.
         """
-        face, body = character.networks()
+        face, body = pruned(character)
         self._straight = not official
         self._crew, self._scratch = Crew(cores), Scratch()
         early, late = sines_of(face.layers)[:FACE_EARLY], sines_of(face.layers)[FACE_EARLY:]
         kind = kind or fastest(early)
         exact = torch.int16 if kind == torch.int16 else torch.float32
-        width = face.last.in_channels
+        width = late[0].linear.in_channels
         self._early = fold_stage(early, 0, entry(late[0], width), [kind] * len(early))
         self._late = fold_stage(late, width, plain(face.last), [*[kind] * (len(late) - 1), exact])
         self._stages = body_stages(body, ([kind] * 3, [kind] * 3, [kind, exact, exact]))
@@ -120,7 +123,8 @@ class LiveStudent:
         self._motions = {size: np.empty((size, size, FEW), np.float32) for size in ERRORS}
         # The face in it is drawn anew for every frame.
         self._picture = light_of(character)
-        self._detail = self._greatest_detail()
+        self._thin = np.ones((FACE_SIZE // 2, FACE_SIZE // 2), np.bool_)
+        self._detail, self._thin = self._greatest_detail()
         self._solid = grown(self._detail > 0)
         self._set_detail(*DETAILS[-1])
         self._use_least_detail()
@@ -184,20 +188,21 @@ class LiveStudent:
         yield late(size).tasks(samples.values, points, placed(points, half), samples.bend)
         bent = np.empty((size, size), np.uint8)
         kernels.soften(half, FACE_ERROR, self._picture[FACE_ROWS, FACE_COLUMNS], bent)
-        points = pixels_of(bent, FACE_SIZE)
+        points = pixels_of(self._thin | (bent > 0), FACE_SIZE)
         to = placed(points + np.array([FACE_ROWS.start, FACE_COLUMNS.start], np.int32), self._picture)
         yield late(FACE_SIZE).tasks(samples.values, points, to, samples.bend)
 
-    def _greatest_detail(self) -> Floats:
-        """`detail_of` the drawing (T, T), the greatest of some expressions."""
-        found = np.zeros((TILES, TILES), np.float32)
+    def _greatest_detail(self) -> tuple[Floats, Mask]:
+        """`detail_of` the drawing (T, T), the greatest of some expressions, and where the face has thin lines."""
+        found, thin = np.zeros((TILES, TILES), np.float32), np.zeros_like(self._thin)
         for expression in FACES:
             for tasks in self._face(pose_of(expression)):
                 self._crew.run(tasks)
             found = np.maximum(found, detail_of(self._picture))
+            thin |= lost_by_half(self._face_half, self._picture[FACE_ROWS, FACE_COLUMNS]) > FACE_THIN
         rows, columns = (slice(box.start // SIDE - 1, box.stop // SIDE + 1) for box in (FACE_ROWS, FACE_COLUMNS))
         found[rows, columns] = np.maximum(found[rows, columns], FACE_DETAIL)
-        return found
+        return found, thin
 
     def _set_detail(self, sizes: tuple[int, int], loose: float) -> None:
         """Compute the two coarser levels on `sizes` samples of a side, and let errors be `loose` times as large."""
@@ -271,6 +276,17 @@ def detail_of(image: Floats) -> Floats:
     # A flat colour is little detail, yet it must be drawn.
     step = np.where(image[..., 3] > kernels.FAINT / 2 - 1, np.maximum(step, np.float32(1e-3)), np.float32(0))
     return grown(step.reshape(TILES, SIDE, TILES, SIDE).max((1, 3)))
+
+
+def lost_by_half(half: Floats, face: Floats) -> Floats:
+    """How far colours of `half` (S, S, 8), enlarged, are from those of `face` (2 S, 2 S, 4): the most of a cell (S, S).
+
+    Of the roots of the colours 0..1, which are nearer to what is seen.
+    """
+    enlarged, size = np.empty(face.shape, np.float32), len(half)
+    kernels.soften(half, np.float32(np.inf), enlarged, np.empty((size, size), np.uint8))
+    one, other = (np.sqrt(np.maximum(0.5 * part + 0.5, 0)) for part in (enlarged, face))
+    return np.asarray(np.abs(one - other).reshape(size, 2, size, 2, 4).max((1, 3, 4)))
 
 
 def shown(solid: Mask, coarse: Floats) -> Mask:

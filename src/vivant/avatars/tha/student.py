@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vivant.avatars.tha import kernels
 from vivant.avatars.tha.character import Character
-from vivant.avatars.tha.networks.body_student import SIZES, WIDTHS, BodyStudent
+from vivant.avatars.tha.networks.body_student import SIZES, BodyStudent
 from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_ROWS, FACE_SIZE
 from vivant.avatars.tha.picture import srgb_of_linear, tensor_of_picture
 from vivant.avatars.tha.siren import (
@@ -159,8 +159,8 @@ class Show:
 
 def body_stages(body: BodyStudent, kinds: Sequence[Sequence[torch.dtype] | None] = (None, None, None)) -> list[Stage]:
     """The three levels of a character's motion; `kinds`: of each, see `siren.fold_stage`."""
-    widths = [0, *(widths[-1] for widths in WIDTHS[:-1])]
     levels = [sines_of(layers) for layers in body.levels]
+    widths = [0, *(level[-1].linear.out_channels for level in levels[:-1])]
     ends = [*(entry(level[0], width) for level, width in zip(levels[1:], widths[1:], strict=True)), plain(body.last)]
     return [fold_stage(*parts) for parts in zip(levels, widths, ends, kinds, strict=True)]
 
