@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from torch import nn
 from vivant.avatars.tha import pruning
 from vivant.avatars.tha.character import Character, load_character
 from vivant.avatars.tha.networks.face_student import FACE_POSE
+from vivant.avatars.tha.siren import kinds
+from vivant.avatars.tha.siren_layers import Scratch
+from vivant.avatars.tha.student import body_stages
 
 Doubles = NDArray[np.float64]
 
@@ -92,15 +96,30 @@ def test_a_network_that_would_draw_something_else_stays_whole(monkeypatch: pytes
     assert body.levels[0][0].linear.out_channels == 360
 
 
-def test_a_character_that_shows_nothing_keeps_a_unit_of_each_layer() -> None:
+def unseen() -> Character:
+    """A character of which no unit shows."""
     character = made_up()
     face, body = character.networks()
     for last in (face.last, body.last):
         last.weight.zero_()
-    character = Character(character.picture, face.state_dict(), body.state_dict(), character.notes)
-    for network in pruning.pruned(character):
+    return Character(character.picture, face.state_dict(), body.state_dict(), character.notes)
+
+
+def test_a_character_that_shows_nothing_keeps_a_unit_of_each_layer() -> None:
+    for network in pruning.pruned(unseen()):
         widths = [layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)]
         assert set(widths[:-1]) == {1}
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_levels_fit_together_where_one_has_a_unit_left(kind: torch.dtype) -> None:
+    """Few values are also what ends a network; here the next level's first layer takes them, and lanes besides."""
+    stages = body_stages(pruning.pruned(unseen())[1], [[kind] * 3] * 3)
+    scratch = Scratch()
+    for stage, after in pairwise(stages):
+        phases = scratch.block(0, 256, len(stage.bias), torch.float32)
+        phases.x.zero_()
+        assert stage.values(phases, stage.bias).shape == (256, len(after.bias))
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ from vivant.avatars.tha.siren_layers import (
     BLOCK_BYTES,
     LANES,
     Block,
+    End,
     Layer,
     Linear,
     Scratch,
@@ -78,8 +79,11 @@ class Stage:
 
     def axes(self, pose: Floats) -> Floats:
         """(3, C): the weights of x and y, and what is the same at every point for `pose` (45,)."""
-        # A product by @ would wake the threads of BLAS, which then keep a core busy for as long as a frame takes.
-        return np.vstack([self.position, self.bias + np.einsum("p,pc->c", pose[: len(self.pose)], self.pose)])
+        bias = self.bias
+        if len(self.pose):
+            # A product by @ would wake the threads of BLAS, which then keep a core busy for as long as a frame takes.
+            bias = bias + np.einsum("p,pc->c", pose[: len(self.pose)], self.pose)
+        return np.vstack([self.position, bias])
 
     def values(self, phases: Block, bias: Floats) -> Floats:
         """What the last layer gives (n, D or more) where the first one's phases (n, C) are those and a `bias` (C,)."""
@@ -90,7 +94,7 @@ class Stage:
 
 
 def fold_stage(
-    layers: Sequence[SineLayer], features: int, last: Weights, kinds: Sequence[torch.dtype] | None = None
+    layers: Sequence[SineLayer], features: int, last: End, kinds: Sequence[torch.dtype] | None = None
 ) -> Stage:
     """Sine `layers` of which the first reads `features`, then a place and a pose if it reads more.
 
@@ -100,10 +104,10 @@ def fold_stage(
     (weight, bias), *others = (folded(layer) for layer in layers)
     kinds = kinds or [torch.float32] * len(layers)
     lanes, whole = LANES[kinds[0]], kinds[0] == torch.int16
-    place, pose = weight[features : features + 2], weight[features + 2 :]
+    first = filled(weight, lanes, inputs=max(len(weight), features + 2))
     return Stage(
-        np.ascontiguousarray(filled(place, lanes, inputs=2), np.float32),
-        np.ascontiguousarray(filled(pose, lanes, inputs=len(pose)), np.float32),
+        np.ascontiguousarray(first[features : features + 2], np.float32),
+        np.ascontiguousarray(first[features + 2 :], np.float32),
         filled_bias(bias, lanes),
         kinds[0],
         integer_layers(others) if whole else float_layers(others, kinds),
@@ -130,10 +134,10 @@ def plain(layer: nn.Conv2d) -> Weights:
     return layer.weight.detach()[:, :, 0, 0].double().T, layer.bias.detach().double()
 
 
-def entry(layer: SineLayer, features: int) -> Weights:
+def entry(layer: SineLayer, features: int) -> End:
     """What a `layer` does with its first `features`: what comes last in the stage before."""
-    weight, bias = folded(layer)
-    return weight[:features], torch.zeros_like(bias)
+    weight, _ = folded(layer)
+    return weight[:features], None
 
 
 def placed(points: Ints, out: Floats, pad: int = 0) -> Sink:
@@ -197,7 +201,7 @@ def kinds() -> list[torch.dtype]:
 def fastest(layers: Sequence[SineLayer]) -> torch.dtype:
     """The one of `kinds` that is fastest for sine `layers`, the first of which reads a place and a pose."""
     width = layers[-1].linear.out_channels
-    last, scratch = (torch.zeros(width, width), torch.zeros(width)), Scratch()
+    last, scratch = (torch.zeros(width, width), None), Scratch()
     with one_thread():
         return min(kinds(), key=lambda kind: _seconds(fold_stage(layers, 0, last, [kind] * len(layers)), scratch))
 

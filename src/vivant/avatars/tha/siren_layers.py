@@ -22,6 +22,8 @@ Memory = NDArray[Any]
 """Numbers as kernels take them: float32, int16, or pairs of bfloat16, see `kernels`."""
 Weights = tuple[Tensor, Tensor]
 """Weight (I, O) and bias (O,) of a layer, float64."""
+End = tuple[Tensor, Tensor | None]
+"""The same of a layer without a sine: a network's last one, of up to FEW outputs, has a bias, others have none."""
 
 LANES = {torch.float32: 32, torch.bfloat16: 32, torch.int16: integer_kernels.LARGE}
 """Widths are filled up to a multiple of this, so that no loop has a remainder."""
@@ -191,11 +193,11 @@ def float_layers(others: Sequence[Weights], kinds: Sequence[torch.dtype]) -> tup
     )
 
 
-def linear(last: Weights, kind: torch.dtype) -> Linear:
+def linear(last: End, kind: torch.dtype) -> Linear:
     """The layer without a sine that takes activations of a `kind`."""
     weight, bias = last
     weights = filled(weight, LANES[kind])
-    if weight.shape[1] <= FEW:
+    if bias is not None:
         unit = fixed_point.UNIT if kind == torch.int16 else 1
         few = weights[:, : weight.shape[1]].T.contiguous() * unit
         return FewLinear(few.float().numpy(), bias.float().numpy())
