@@ -1,4 +1,4 @@
-"""The page of a character in headless Chromium: python benchmarks/web_page.py CHARACTER [--detail low medium high]
+"""The page of a character in headless Chromium: python benchmarks/web_page.py CHARACTER [--detail auto low medium high]
 
 CHARACTER is a published folder or a .vivant file. The folder is served by http.server, without any special header.
 Pictures per second are counted in the page while every picture is of another random pose, and while idling; ms is what
@@ -58,7 +58,7 @@ def main() -> None:
     """Export, look, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("character", type=Path)
-    parser.add_argument("--detail", nargs="*", choices=list(SIDES), default=list(SIDES))
+    parser.add_argument("--detail", nargs="*", choices=["auto", *SIDES], default=["auto", *SIDES])
     parser.add_argument("--poses", type=int, default=8, help="random poses that are compared")
     parser.add_argument("--tracks", nargs="*", type=Path, default=[], help=".npz tracks with blendshapes, see the kit")
     parser.add_argument("--chromium", help="its program, by default playwright's own")

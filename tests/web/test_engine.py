@@ -15,6 +15,7 @@ from characters import PUBLISHED, decibels, made_up, published, random_poses
 from numpy.typing import NDArray
 
 from vivant.avatars.tha.character import load_character
+from vivant.avatars.tha.networks.face_student import FACE_COLUMNS, FACE_POSE, FACE_ROWS
 from vivant.avatars.tha.student import StudentPoser
 from vivant.web.export import export_web
 from vivant.web.pack import Block, pack
@@ -56,9 +57,20 @@ def test_published_characters(samples: Path, tmp_path: Path, name: str) -> None:
     exact = StudentPoser(character)
     wanted = np.stack([exact.draw(pose) for pose in poses])
     found = drawn(tmp_path / "page", tmp_path, poses)
-    assert decibels(found, wanted) > 38
+    assert decibels(found, wanted) > 42.5, "as many points as the character needs"
     export_web(tmp_path / "fine", character, detail="high")
     assert decibels(drawn(tmp_path / "fine", tmp_path, poses, tune=(0.3, 0.3, 0.1)), wanted) > 46
+
+
+@pytest.mark.slow
+def test_thin_lines_of_the_face_are_whole(samples: Path, tmp_path: Path) -> None:
+    """Chin, lids and glasses; 39.9 dB where they are drawn at half the resolution."""
+    character = load_character(published(samples, PUBLISHED[0]))
+    export_web(tmp_path / "page", character, detail="low")
+    poses, exact = random_poses(23, 3), StudentPoser(character)
+    poses[:, FACE_POSE.stop :] = 0  # so that the face stays in its box
+    found = drawn(tmp_path / "page", tmp_path, poses)[:, FACE_ROWS, FACE_COLUMNS]
+    assert decibels(found, np.stack([exact.draw(pose) for pose in poses])[:, FACE_ROWS, FACE_COLUMNS]) > 40.4
 
 
 ENGINES = ("engine.wasm", "engine_relaxed.wasm")

@@ -28,8 +28,9 @@ class ExportOptions:
     """For a page with a webcam: the unpacked npm package @mediapipe/tasks-vision, which is copied into the folder."""
     face_model: Path | None = None
     """MediaPipe's face_landmarker.task, which goes with --webcam."""
-    detail: Detail = "medium"
-    """Of a page: how finely the engine samples the networks; low is fastest, high the most exact, see docs."""
+    detail: Detail = "auto"
+    """Of a page: how finely the engine samples the networks; low is fastest, high the most exact, auto tries out what
+    the character needs, see docs."""
     json: bool = False
     """Print the result as a JSON object."""
     debug: bool = False

@@ -21,7 +21,7 @@ enum { BLOCK = 48, TILE = 4, WIDEST = 360, FEATURES = 184, FINE = 96, FACE_WIDTH
 enum { LEVELS = 65535 };
 #define FAINT 0.02f
 #define FAINTEST (0.5f / 255)
-#define MAGIC 0x31564956
+#define MAGIC 0x32564956
 
 typedef struct { int32_t width, poses, pose, x, y, bias; } First;      /* offsets of floats, in turns */
 typedef struct { int32_t inputs, width, shift, weights, bias; } Dense; /* 16-bit weights; bias: a turn is 2^32; once in bytes, shift: the place of its units */
@@ -35,6 +35,7 @@ typedef struct {
   Dense late[4];
   Linear last;
   Level level[3];
+  int32_t thin;                            /* bytes: where half the resolution of the face misses thin lines */
 } Character;
 typedef struct { int16_t row, column; } Point;
 
@@ -483,7 +484,8 @@ static void finish_face(const Point *at, int count, int size) {
   }
 }
 
-/* Half of the layers of the face, which are smooth, on few points, the others at half size, and in full where that bends. */
+/* Half of the layers of the face, which are smooth, on few points, the others at half size, and in full where that bends
+   or misses thin lines. */
 static void draw_face(void) {
   int count = all_points(FACE_EARLY), full = FACE_EARLY + 2 * PAD;
   for (int start = 0; start < count; start += BLOCK) {
@@ -504,9 +506,10 @@ static void draw_face(void) {
     wasm_v128_store(tone + n, wasm_f32x4_sqrt(wasm_f32x4_max(light, wasm_f32x4_const_splat(0))));
   }
   count = 0;
+  const uint8_t *thin = block + character->thin;
   for (int row = 0; row < FACE_HALF; row++)
     for (int column = 0; column < FACE_HALF; column++) {
-      int bends = largest(bend(tone, FACE_HALF, 4, row, column)) > bent_face;
+      int bends = thin[row * FACE_HALF + column] || largest(bend(tone, FACE_HALF, 4, row, column)) > bent_face;
       v128_t between[4];
       quarters(half_face, FACE_HALF, 4, row, column, between);
       for (int k = 0; k < 4; k++) {

@@ -40,7 +40,7 @@ TRACKER = {
 MODEL = "face_landmarker.task"
 
 
-Detail = Literal["low", "medium", "high"]
+Detail = Literal["auto", "low", "medium", "high"]
 SIDES: dict[Detail, tuple[int, int]] = {"low": (48, 128), "medium": (64, 128), "high": (128, 256)}
 """Points on a side that the networks' two coarser levels are computed on; published are 128 and 256."""
 
@@ -55,8 +55,10 @@ class Tracker:
     """face_landmarker.task"""
 
 
-def export_web(folder: Path, character: Character, tracker: Tracker | None = None, detail: Detail = "medium") -> int:
+def export_web(folder: Path, character: Character, tracker: Tracker | None = None, detail: Detail = "auto") -> int:
     """Write the page of `character` as a new or empty `folder`, whole or not at all; returns its bytes.
+
+    `detail`: one of SIDES, or what the live engine finds that the character needs.
 
     Raises SettingsError where the folder holds other files or a file of the `tracker` is missing, WeightsError where
     the weights do not fit.
@@ -93,11 +95,13 @@ def is_page(folder: Path) -> bool:
 
 
 def _content(character: Character, tracker: Tracker | None, detail: Detail) -> Iterator[tuple[str, bytes]]:
-    from vivant.web.pack import pack  # torch takes time to load
+    from vivant.avatars.tha.live_student import LiveStudent  # torch takes time to load
+    from vivant.web.pack import pack
 
+    sides = LiveStudent(character).sides if detail == "auto" else SIDES[detail]
     page = files("vivant.web").joinpath("page")
     yield from ((file.name, file.read_bytes()) for file in page.iterdir() if file.is_file())
-    yield "character.bin", gzip.compress(pack(character, SIDES[detail]), mtime=0)
+    yield "character.bin", gzip.compress(pack(character, sides), mtime=0)
     yield "character.json", json.dumps(described(character, webcam=tracker is not None)).encode()
     if tracker is not None:
         for name, ours in TRACKER.items():

@@ -11,17 +11,20 @@ from math import pi
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from vivant.avatars.tha import fixed_point
 from vivant.avatars.tha.character import Character
-from vivant.avatars.tha.networks.face_student import OMEGA, SineLayer
+from vivant.avatars.tha.live_student import FACE_THIN, FACES, lost_by_half
+from vivant.avatars.tha.networks.face_student import FACE_POSE, FACE_SIZE, OMEGA, FaceStudent, SineLayer
+from vivant.avatars.tha.pose import pose_of
 from vivant.avatars.tha.pruning import pruned
 
 Doubles = NDArray[np.float64]
 
-MAGIC = 0x31564956
+MAGIC = 0x32564956
 LANES = 8
 ALIGNMENT = 16
 MIDDLE = 3
@@ -77,7 +80,17 @@ def pack(character: Character, sides: tuple[int, int] = (64, 128)) -> bytes:
         else:
             last = _in_two(*_plain(body.last))
         _network(block, layers, widths[at], last)
+    block.array(_thin_lines(face), "u1")
     return block.whole()
+
+
+@torch.no_grad()
+def _thin_lines(face: FaceStudent) -> NDArray[np.bool_]:
+    """(64, 64) where half the resolution misses thin lines of a face in one of FACES, as the live engine finds them."""
+    poses = torch.from_numpy(np.stack([pose_of(expression)[FACE_POSE] for expression in FACES]))
+    half, whole = (face(poses, size).permute(0, 2, 3, 1).contiguous().numpy() for size in (FACE_SIZE // 2, FACE_SIZE))
+    lost = [lost_by_half(*pair) for pair in zip(half, whole, strict=True)]
+    return np.asarray(np.max(lost, axis=0) > FACE_THIN)
 
 
 def _in_two(weight: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:

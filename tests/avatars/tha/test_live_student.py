@@ -97,8 +97,8 @@ def test_official_bytes_keep_premultiplied_colours() -> None:
 @pytest.mark.slow
 def test_a_smooth_character_is_computed_on_fewer_points_than_one_with_small_parts(samples: Path) -> None:
     first, second = (LiveStudent(load_character(published(samples, name)), kind=torch.float32) for name in PUBLISHED)
-    assert [part.size for part in first._samples] == [48, 128]
-    assert [part.size for part in second._samples] == [96, 256]
+    assert first.sides == (48, 128)
+    assert second.sides == (96, 256)
 
 
 def test_what_is_fastest_here_is_found_without_drawing_lots() -> None:

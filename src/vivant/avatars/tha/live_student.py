@@ -129,6 +129,12 @@ class LiveStudent:
         self._set_detail(*DETAILS[-1])
         self._use_least_detail()
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Points on a side that the two coarser levels are computed on, as few as the character bears."""
+        coarse, fine = self._samples
+        return coarse.size, fine.size
+
     def draw(self, pose: Floats) -> Bytes:
         """The character in `pose` (45,): (512, 512, 4) RGBA, sRGB, straight alpha. One frame at a time is drawn."""
         with self._lock:
