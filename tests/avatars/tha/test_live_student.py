@@ -46,7 +46,7 @@ def test_bfloat16_is_within_38_db(samples: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize("clip", ["v03_expressions_turns_30fps", "v05_turns_glasses_hand"])
-def test_tracked_motion_is_within_42_db(samples: Path, name: str, clip: str) -> None:
+def test_tracked_motion_is_within_45_db(samples: Path, name: str, clip: str) -> None:
     path = samples / "tracks" / f"{clip}.npz"
     if not path.is_file():
         pytest.skip(f"no track {path}")
@@ -58,7 +58,7 @@ def test_tracked_motion_is_within_42_db(samples: Path, name: str, clip: str) -> 
     poses = [pose_of_curves(c, (-p, y, r)) for c, (y, p, r) in zip(curves.astype(np.float32), angles, strict=True)]
     character = load_character(published(samples, name))
     exact, live = StudentPoser(character), LiveStudent(character)
-    assert decibels(np.stack([live.draw(p) for p in poses]), np.stack([exact.draw(p) for p in poses])) > 42.5
+    assert decibels(np.stack([live.draw(p) for p in poses]), np.stack([exact.draw(p) for p in poses])) > 45
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -57,14 +57,17 @@ SIDE = SIZE // TILES
 """Pixels of a side of a tile."""
 ERRORS = {SIZE // 4: 1.4, SIZE // 2: 1.0}
 """A motion of that size is too coarse where it bends more, see `kernels.judge`; colours reach from -1 to 1."""
-DETAILS = (((48, 128), 1.3), ((80, 192), 1.15), ((96, 256), 1.0))
-"""Points of a side on which the two coarser levels may be computed, published at 128 and 256; what ERRORS are then."""
+DETAILS = (((48, 128), 1.0), ((80, 192), 0.8), ((96, 256), 0.6))
+"""Points of a side on which the two coarser levels may be computed, published at 128 and 256; what ERRORS are then.
+
+Characters that need many points have small parts, and lose them where the rest is interpolated too soon.
+"""
 TURNS: tuple[dict[str, float], ...] = (
     {"head_x": 0.6, "head_y": 0.5, "neck_z": 0.5, "body_y": 0.5, "mouth_aaa": 1},
     {"head_x": -0.6, "head_y": -0.5, "neck_z": -0.5, "body_z": -0.5, "eye_wink": 1},
 )
 """Poses that show which of DETAILS a character needs."""
-ALIKE = 44.0
+ALIKE = 46.0
 """Of pictures that are so many dB from those of the last, it does not need more."""
 BEND = 3 / 32
 """Published, levels are enlarged linearly: where its pixels lie, that adds so much of the second derivative to them."""
