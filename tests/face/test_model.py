@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from project_tools import load_tool
 
 from vivant.face.arkit import CURVES, INDEX
 from vivant.face.landmarks import EYE_LEFT, EYE_RIGHT, LIP_PAIRS, MESH_COUNT
 from vivant.face.model import FaceModel, displacement_from_curves, load_face_model
 from vivant.face.pose import FLIP, angles_from_rotation, fit_head_pose, stable_weights
 from vivant.face.tracker import FaceTracker
-
-TOOL = Path(__file__).resolve().parents[2] / "tools/make_face_model.py"
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +175,7 @@ def _residual(points: np.ndarray, shape: np.ndarray, weights: np.ndarray) -> flo
 
 @pytest.mark.slow
 def test_the_tool_makes_the_packaged_file(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = importlib.util.spec_from_file_location("make_face_model", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(__import__("sys").modules, "make_face_model", tool)
-    spec.loader.exec_module(tool)
+    tool = load_tool("make_face_model")
     made = tmp_path / "model.npz"
     monkeypatch.setattr("sys.argv", ["tool", "--facekit", str(samples / "ict_facekit.npz"), "--output", str(made)])
     tool.main()

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vivant.avatars import retarget
 from vivant.avatars.avatar import Frame
+from vivant.avatars.real3d.ears import ears_of
 from vivant.avatars.real3d.far_side import FarSide
 from vivant.avatars.real3d.head_turning import CHIN, Points, Scene, draw_turned, mirror_of, pixels_at, pixels_of
 from vivant.avatars.real3d.head_window import HeadWindow, mesh_maps, network_input
@@ -179,7 +180,8 @@ def _completed(head: SolidHead, layers: Layers, source: retarget.Source) -> tupl
     hair = hidden_hair(head, layers, source)
     hair = replace(hair, share=hair.share * (1 - far.share[:, 0]))
     rough = roughness(layers.cut.alpha, layers.classes == HAIR, source.pose.scale)
-    return far.finished(with_shade(with_rough_hair(head, hair, rough)), head.colour), hair
+    ears = ears_of(head, np.maximum(hair.share, far.share[:, 0]), source)
+    return far.finished(with_shade(with_rough_hair(head, hair, rough), ears), head.colour), hair
 
 
 def _near_face(head: Floats, shape: Floats) -> tuple[Ints, Floats]:
