@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vivant.avatars.real3d.back_of_head import without_stumps
 from vivant.avatars.real3d.long_hair import LongHair, with_hair_behind
 from vivant.avatars.real3d.networks.view_planes import MASK, Planes, ViewDecoder
 from vivant.avatars.real3d.surface_net import evened, large_parts, neighbour_means, neighbours, smoothed, surface_net
@@ -80,7 +81,7 @@ class SolidHead:
 @torch.inference_mode()
 def solid_head(planes: Planes, decoder: ViewDecoder, rotation: Tensor, long: LongHair | None = None) -> SolidHead:
     """The head of `planes` (one picture) that stands at `rotation` (1, 3, 3), with its `long` hair."""
-    density = density_grid(planes, decoder, rotation)
+    density = without_stumps(density_grid(planes, decoder, rotation), rotation)
     if long is not None:
         density = with_hair_behind(density, rotation, long)
     steps, triangles = large_parts(*surface_net(density), LARGE)
