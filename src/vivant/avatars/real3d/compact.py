@@ -14,7 +14,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -33,12 +32,11 @@ from vivant.avatars.real3d.neck_and_hair import follows, leans
 from vivant.avatars.real3d.networks.view_planes import ViewDecoder, ViewPlanes
 from vivant.avatars.real3d.prepare import Filling, Layers
 from vivant.avatars.real3d.rough_hair import roughness, with_rough_hair
+from vivant.avatars.real3d.sheet import sheet_behind
 from vivant.avatars.real3d.solid_head import SolidHead, adapted, solid_head
-from vivant.avatars.real3d.surroundings import completed_background, extended, left_beside
-from vivant.avatars.real3d.view_space import DISTANCE
+from vivant.avatars.real3d.surroundings import completed_background, left_beside
 from vivant.face.landmarks import MESH_COUNT
 from vivant.face.model import load_face_model
-from vivant.face.raster import rasterise
 from vivant.face.window import Window
 from vivant.motion.state import FaceState
 from vivant.portrait.classes import HAIR
@@ -53,12 +51,8 @@ Bytes = NDArray[np.uint8]
 PACKAGED = "data/view_head.safetensors"
 SKIN_REACH = 1.6
 """Centimetres from the face mesh over which its expression fades out."""
-SHEET_STEP = 8
-"""Pixels between the points of the sheet."""
 METRE = np.float32(100)
 """In centimetres."""
-OVERLAP = 9
-"""Pixels that the sheet reaches under the mesh."""
 
 
 class Flat(Protocol):
@@ -118,10 +112,11 @@ class CompactHead:
         shows = np.concatenate([pixels, head.trust, head.colour, hair.places, hair.share[:, None]], 1)
         along = follows(head, hair, layers, source, long), leans(head.points, source, rows)
         mesh = Points(head.points, *along, *_near_face(in_head, source.shape), head.triangles, shows)
-        sheet, share = _sheet(mesh, source, cut.alpha)
+        sheet, share, rim = sheet_behind(mesh, source, layers)
         background = completed_background(layers, cut.alpha)
         beside = left_beside(layers.picture, background, cut.alpha)
-        return Prepared(flat, head, hair, Scene(source, mesh, sheet, hair.strands.texture, share, background, beside))
+        scene = Scene(source, mesh, sheet, hair.strands.texture, share, rim, background, beside)
+        return Prepared(flat, head, hair, scene)
 
     @torch.inference_mode()
     def read(self, person: Bytes, landmarks: Floats, long: LongHair | None = None) -> SolidHead:
@@ -192,35 +187,3 @@ def _near_face(head: Floats, shape: Floats) -> tuple[Ints, Floats]:
     share = 1 / (distance + 0.05) ** 2
     share *= np.exp(-((np.maximum(distance[:, :1] - 0.7, 0) / SKIN_REACH) ** 2)) / share.sum(1, keepdims=True)
     return landmarks.astype(np.int32), share.astype(np.float32)
-
-
-def _sheet(mesh: Points, source: retarget.Source, alpha: Floats) -> tuple[Points, Bytes]:
-    """A grid over the picture at the depth of the mesh's outline, and the share (H, W) of the picture that it carries.
-
-    That is what is not on the `mesh`, of a person with `alpha` (H, W).
-    """
-    rows, columns = alpha.shape
-    pose = source.pose
-    values = np.column_stack([mesh.places[:, 2], mesh.follows]).astype(np.float32)
-    front = rasterise(pixels_of(pose, mesh.places), mesh.triangles, values, rows, columns)
-    around = cv2.GaussianBlur(extended(front.values, front.covered), (0, 0), rows / 64)
-    inside = cv2.erode(front.covered.astype(np.uint8), np.ones((OVERLAP, OVERLAP), np.uint8))
-    share = np.round(255 * (1 - inside)).astype(np.uint8)
-    line = [np.linspace(0, n, max(2, n // SHEET_STEP) + 1) for n in (columns, rows)]
-    rest = np.stack(np.meshgrid(*line), -1).reshape(-1, 2).astype(np.float32)
-    at = np.minimum(rest.astype(np.int64), (columns - 1, rows - 1))
-    depth, follow = around[at[:, 1], at[:, 0]].T
-    upright = (rest * np.array([1, -1], np.float32) - pose.translation[:2]) / pose.scale
-    points = np.column_stack([upright * ((DISTANCE - depth) / DISTANCE)[:, None], depth]).astype(np.float32)
-    still = np.zeros((len(points), 1), np.int32), np.zeros((len(points), 1), np.float32)
-    lattice = _lattice(len(line[1]), len(line[0]))
-    shows = np.zeros((len(points), 4), np.float32)
-    along = np.ascontiguousarray(follow), leans(points, source, rows)
-    return Points(points, *along, *still, lattice, shows, closed=False), share
-
-
-def _lattice(rows: int, columns: int) -> Ints:
-    """Triangles (T, 3) of a grid of points, row by row."""
-    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).reshape(-1, 1)
-    corners = first + np.array([0, 1, columns, 1, columns + 1, columns])
-    return np.asarray(corners.reshape(-1, 3), np.int32)

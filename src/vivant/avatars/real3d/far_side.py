@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from vivant.avatars.real3d.head_turning import CHIN, mirror_of, pixels_at, pixels_of
+from vivant.avatars.real3d.hidden_shape import YAW
 from vivant.avatars.real3d.prepare import Layers
 from vivant.avatars.real3d.solid_head import OBLIQUE, SolidHead, seen_share
 from vivant.avatars.real3d.surface_net import evened, neighbour_means
@@ -24,8 +25,6 @@ from vivant.face.pose import angles_from_rotation
 
 Floats = NDArray[np.float32]
 
-YAW = (8.0, 18.0)
-"""Degrees that a portrait looks aside, between which its far side is taken from the near one more and more."""
 MIDDLE = 1.5
 """Centimetres from the middle of the head over which its far side begins."""
 CHIN_FADE = 1.0

@@ -151,6 +151,8 @@ class Scene:
     """(h, w, 4) texture of hair; see `vivant.portrait.strands`."""
     share: Bytes
     """(H, W) how much of the picture's pixels lies on the sheet."""
+    rim: Bytes
+    """(H, W) how much of that is but the rim of what is on the mesh, and goes when the head turns."""
     background: Bytes
     """(H, W, 3) sRGB without the person."""
     beside: Bytes
@@ -170,7 +172,8 @@ def draw_turned(scene: Scene, picture: Bytes, move: Floats, state: FaceState, *,
     mesh = scene.mesh.drawn(turn, np.asarray(move @ scene.source.pose.rotation.T, np.float32), rows, columns)
     sheet = scene.sheet.drawn(turn, np.zeros_like(move), rows, columns)
     on_sheet = picture.copy()
-    on_sheet[..., 3] = cv2.multiply(picture[..., 3], scene.share, scale=1 / 255)
+    share = cv2.addWeighted(scene.share, 1, scene.rim, -float(turn.aside[0]), 0)
+    on_sheet[..., 3] = cv2.multiply(picture[..., 3], share, scale=1 / 255)
     beside = scene.beside.copy()  # goes with the head until it turns far
     beside[..., 3] = cv2.convertScaleAbs(beside[..., 3], alpha=1 - float(turn.aside[0]))
     # A cubic reaches two pixels.

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vivant.avatars.real3d.back_of_head import without_stumps
+from vivant.avatars.real3d.hidden_shape import with_even_far_side, without_stumps
 from vivant.avatars.real3d.long_hair import LongHair, with_hair_behind
 from vivant.avatars.real3d.networks.view_planes import MASK, Planes, ViewDecoder
 from vivant.avatars.real3d.surface_net import evened, large_parts, neighbour_means, neighbours, smoothed, surface_net
@@ -95,6 +95,7 @@ def solid_head(planes: Planes, decoder: ViewDecoder, rotation: Tensor, long: Lon
     trust *= seen
     trust[:, 0] -= BEHIND * (1 - seen[:, 0])
     points = np.ascontiguousarray(camera_from_view(view, rotation)[0].numpy())
+    points = with_even_far_side(points, triangles, 1 - seen[:, 0], rotation[0].numpy())
     facing = (vertex_normals(points, triangles)[:, 2:] - OBLIQUE[0]) / (OBLIQUE[1] - OBLIQUE[0])
     trust = np.concatenate([trust, np.clip(facing, 0, 1)], 1).astype(np.float32)
     trust = evened(trust, neighbour_means(triangles, len(points)), SOFTENING)

@@ -1,4 +1,4 @@
-"""Stumps at the back of a head go; what is round, and what stands out in front or below, stays."""
+"""Stumps at the back of a head go, ridges on its far side are made even; what is round, and what is seen, stays."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from vivant.avatars.real3d.back_of_head import without_stumps
+from vivant.avatars.real3d.hidden_shape import with_even_far_side, without_stumps
+from vivant.avatars.real3d.surface_net import surface_net
 from vivant.avatars.real3d.view_space import camera_from_view
+from vivant.face.pose import rotation_from_angles
 
 STEPS = 128
 UPRIGHT = torch.eye(3)[None]
@@ -44,3 +46,24 @@ def test_a_plate_goes_where_nothing_is_seen(y: float, z: float, goes: bool) -> N
 def test_what_is_narrower_than_the_ball_everywhere_stays() -> None:
     thin = plate(6.0, -13.5)
     assert np.array_equal(without_stumps(thin, UPRIGHT), thin)
+
+
+@pytest.mark.parametrize("yaw", [-30.0, 30.0, 4.0])
+def test_ridges_of_a_hidden_far_side_become_even(yaw: float) -> None:
+    steps, triangles = surface_net(BALL + 0.4 * np.sin(3 * Y))
+    view = torch.from_numpy(steps.astype(np.float32)) * (2 / (STEPS - 1)) - 1
+    points = camera_from_view(view[None], UPRIGHT)[0].numpy()
+    rotation = rotation_from_angles(np.deg2rad(yaw), 0, 0).astype(np.float32)
+    hidden = (points[:, 2] < -4).astype(np.float32)
+    even = with_even_far_side(points, triangles, hidden, rotation)
+    beside = (points @ rotation)[:, 0] * np.sign(yaw)
+    hidden_far, other = (hidden > 0) & (beside > 5), (points[:, 2] > -2) | (beside < -1.5)
+    assert np.array_equal(even[other], points[other])
+    rough, smooth = (ridges(at[hidden_far], points[hidden_far]) for at in (points, even))
+    assert smooth < 0.4 * rough if abs(yaw) > 8 else smooth == rough
+
+
+def ridges(points: np.ndarray, first: np.ndarray) -> float:
+    """How far `points` (V, 3) go in and out with the height of where they were `first`, in centimetres."""
+    distance = np.linalg.norm(points - [0, 3, -4], axis=1)
+    return abs(np.polyfit(np.sin(3 * first[:, 1]), distance, 1)[0])
