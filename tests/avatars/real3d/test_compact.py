@@ -138,6 +138,17 @@ def test_the_wall_beside_a_head_stays_where_it_is(head: CompactHead) -> None:
     assert np.abs(moved[..., :3][band].astype(int) - wall[band]).mean() < 3
 
 
+def test_the_soft_rim_of_a_head_goes_when_it_turns(head: CompactHead, prepared: Prepared) -> None:
+    """At rest it makes the outline that of the picture; turned, it would stand out beside the mesh."""
+    scene = prepared.scene
+    kept = replace(prepared, scene=replace(scene, rim=np.zeros_like(scene.rim)))
+    aside, rest = FaceState(rotation=rotation_from_angles(0.6, 0.0, 0.0)), FaceState()
+    turned, longer = (head.draw(one, aside, alone=True)[..., 3].astype(int) for one in (prepared, kept))
+    assert (turned - longer).max() <= 1
+    assert (longer - turned > 128).sum() > 100
+    assert np.array_equal(head.draw(prepared, rest), head.draw(kept, rest))
+
+
 def test_a_turn_moves_the_head_and_leaves_the_body(head: CompactHead, prepared: Prepared) -> None:
     rest = head.draw(prepared, FaceState()).astype(np.float64)
     state = FaceState(rotation=rotation_from_angles(0.6, 0.0, 0.0))
