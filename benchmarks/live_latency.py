@@ -39,13 +39,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="*", type=Path)
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--wait", type=float, metavar="MS", help="also a picture that takes so long and no processor")
     parser.add_argument("--flood", action="store_true", help="another sender sends rubbish as fast as it can")
     options = parser.parse_args()
     drawn = {path.name: open_draw(_options(path)) for path in options.pictures}
     if not drawn:
         drawn = {"portrait 512x512": _portrait()}
     empty = np.zeros((512, 512, 4), np.uint8)
-    rows = {"nothing to draw": lambda state: empty, **drawn}
+    rows: dict[str, Draw] = {"nothing to draw": lambda state: empty, **drawn}
+    if options.wait:
+        rows[f"{options.wait:g} ms of waiting"] = _waiting(options.wait / 1000, empty)
     print("| picture | draw ms | frames/s | shown p50 ms | p95 ms | at a viewer p50 ms | p95 ms | age p95 ms |")
     print("|---|---|---|---|---|---|---|---|")
     for name, draw in rows.items():
@@ -55,6 +58,14 @@ def main() -> None:
 def _options(path: Path) -> LiveOptions:
     look = PictureSettings() if is_character(path) else PictureSettings("face", 512)
     return LiveOptions(path, DriverOptions(), ShowOptions(), look)
+
+
+def _waiting(seconds: float, picture: np.ndarray) -> Draw:
+    def draw(state: object) -> np.ndarray:
+        time.sleep(seconds)
+        return picture
+
+    return draw
 
 
 def _portrait() -> Draw:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,24 @@ def test_a_newer_item_takes_the_place_of_an_older() -> None:
     assert place.take(0.0) == 999
     assert place.take(0.0) is None
     assert place.replaced == 999
+
+
+@pytest.mark.parametrize(("since", "comes", "wanted"), [(4.5, True, 9), (4.5, False, 8), (2.0, True, 8)])
+def test_an_item_that_comes_soon_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, since: float, comes: bool, wanted: int
+) -> None:
+    """Items come every 6 seconds of a clock that is set by hand; the last came `since` seconds ago."""
+    clock = [0.0]
+    monkeypatch.setattr("vivant.motion.live.newest.time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    place: Newest[int] = Newest()
+    for item in range(9):
+        clock[0] = 6.0 * item
+        place.put(item)
+    clock[0] += since
+    later = threading.Timer(0.1, place.put if comes else place.end, [9] if comes else [])
+    later.start()
+    assert place.take(0.0) == wanted
+    later.join()
 
 
 def test_the_error_of_the_other_side_comes_after_its_last_item() -> None:

@@ -1,13 +1,27 @@
-"""One place between two threads: a newer item takes the place of an older one, so nothing ever queues."""
+"""One place between two threads: a newer item takes the place of an older one, so nothing ever queues.
+
+Whoever is about to work long on an item waits for one that is about to come: of a tracker's packets every 17 ms, the
+one at hand is up to 17 ms old, and what is drawn of it is late by that.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+SOON = 1 / 3
+"""Of the time from item to item: how long is waited for the next one at most."""
+LATE = 0.1
+"""Of that time: how much later than usual it may come."""
+REMEMBERED = 9
+"""Items whose times tell how often they come."""
 
 
 class Newest(Generic[T]):
@@ -18,6 +32,7 @@ class Newest(Generic[T]):
         self._item: T | None = None
         self._ended = False
         self._error: BaseException | None = None
+        self._times: deque[float] = deque(maxlen=REMEMBERED)
         self.stopped = threading.Event()
         """Set when nobody will take anything any more."""
         self.replaced = 0
@@ -28,6 +43,7 @@ class Newest(Generic[T]):
         with self._changed:
             self.replaced += self._item is not None
             self._item = item
+            self._times.append(time.perf_counter())
             self._changed.notify_all()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -37,13 +53,28 @@ class Newest(Generic[T]):
             self._changed.notify_all()
 
     def take(self, timeout: float) -> T | None:
-        """The newest item, None if none comes within `timeout` seconds or ever; raises the error of the other side."""
+        """The newest item, or the next one if that comes soon; None if none comes within `timeout` seconds or ever.
+
+        Raises the error of the other side.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._ended, max(timeout, 0.0))
+            here = self._item
+            if here is not None:
+                self._changed.wait_for(lambda: self._item is not here or self._ended, self._soon())
             item, self._item = self._item, None
             if item is None and self._error is not None:
                 raise self._error
             return item
+
+    def _soon(self) -> float:
+        """Seconds until the next item should be there, 0 if that is long or not known."""
+        if len(self._times) < REMEMBERED:
+            return 0.0
+        times = list(self._times)
+        step = sorted(later - sooner for sooner, later in pairwise(times))[REMEMBERED // 2]
+        wait = times[-1] + step - time.perf_counter()
+        return wait + LATE * step if 0 < wait < SOON * step else 0.0
 
     @property
     def ended(self) -> bool:
