@@ -97,7 +97,7 @@ def test_the_girls_hidden_cheek_is_painted_like_the_other(samples: Path, monkeyp
     layers = avatar.layers(open_portrait(next((samples / "portraits").glob("p05*"))))
     state = FaceState(rotation=rotation_from_angles(np.deg2rad(30), 0.0, 0.0))
     whole = avatar.painter.draw(avatar.painter.prepare(layers), state)[..., :3]
-    monkeypatch.setattr("vivant.avatars.real3d.far_side.YAW", (90.0, 91.0))
+    monkeypatch.setattr("vivant.avatars.real3d.hidden_shape.YAW", (90.0, 91.0))
     smooth = avatar.painter.draw(avatar.painter.prepare(layers), state)[..., :3]
     changed = np.abs(whole.astype(float) - smooth).max(2) > 8
     assert np.count_nonzero(changed) > 3000

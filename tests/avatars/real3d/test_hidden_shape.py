@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vivant.avatars.real3d.hidden_shape import with_even_far_side, without_stumps
-from vivant.avatars.real3d.surface_net import surface_net
+from vivant.avatars.real3d.surface_net import neighbour_means, surface_net
 from vivant.avatars.real3d.view_space import camera_from_view
 from vivant.face.pose import rotation_from_angles
 
@@ -55,7 +55,7 @@ def test_ridges_of_a_hidden_far_side_become_even(yaw: float) -> None:
     points = camera_from_view(view[None], UPRIGHT)[0].numpy()
     rotation = rotation_from_angles(np.deg2rad(yaw), 0, 0).astype(np.float32)
     hidden = (points[:, 2] < -4).astype(np.float32)
-    even = with_even_far_side(points, triangles, hidden, rotation)
+    even = with_even_far_side(points, neighbour_means(triangles, len(points)), hidden, rotation)
     beside = (points @ rotation)[:, 0] * np.sign(yaw)
     hidden_far, other = (hidden > 0) & (beside > 5), (points[:, 2] > -2) | (beside < -1.5)
     assert np.array_equal(even[other], points[other])

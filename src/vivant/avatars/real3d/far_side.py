@@ -14,14 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from vivant.avatars.real3d.head_turning import CHIN, mirror_of, pixels_at, pixels_of
-from vivant.avatars.real3d.hidden_shape import YAW
+from vivant.avatars.real3d.hidden_shape import far_side
 from vivant.avatars.real3d.prepare import Layers
 from vivant.avatars.real3d.solid_head import OBLIQUE, SolidHead, seen_share
 from vivant.avatars.real3d.surface_net import evened, neighbour_means
 from vivant.avatars.real3d.view_space import view_from_camera
 from vivant.avatars.retarget import Source
 from vivant.face.normals import vertex_normals
-from vivant.face.pose import angles_from_rotation
 
 Floats = NDArray[np.float32]
 
@@ -87,12 +86,9 @@ class FarSide:
 
 def _far(head: SolidHead, source: Source) -> Floats:
     """0..1 (V,): how far points of `head` are on the side that looks away."""
-    yaw = angles_from_rotation(source.pose.rotation)[0]
-    aside = np.clip((abs(np.rad2deg(yaw)) - YAW[0]) / (YAW[1] - YAW[0]), 0, 1)
-    beside = (head.points @ source.pose.rotation)[:, 0] * np.sign(yaw) / MIDDLE
     chin = (source.shape[CHIN] @ source.pose.rotation.T)[1]
     above = (head.points[:, 1] - chin) / CHIN_FADE + 0.5
-    return np.asarray(aside * np.clip(beside, 0, 1) * np.clip(above, 0, 1), np.float32)
+    return np.asarray(far_side(head.points, source.pose.rotation, (0, MIDDLE)) * np.clip(above, 0, 1), np.float32)
 
 
 def _seen(head: SolidHead, partners: Floats, source: Source) -> Floats:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vivant.avatars.real3d.ears import BESIDE
 from vivant.avatars.real3d.head_turning import pixels_at, pixels_of
 from vivant.avatars.real3d.prepare import Layers
 from vivant.avatars.real3d.solid_head import MIDDLE_OF_HEAD, SolidHead
@@ -23,8 +24,6 @@ FRONT = np.float32(np.deg2rad(40))
 """Angle to the line of sight, from the middle of the head, from which on it is unrolled."""
 SHOWN = 0.95
 """Trust in the picture's own pixel from which on a point shows nothing else."""
-EARS = 234, 454
-"""Landmarks of the face's outline beside the ears; what is lower is jaw."""
 JAW = (2.5, 4.5)
 """Centimetres from the lower half of the face over which hair begins."""
 BETWEEN = 0.5
@@ -89,7 +88,7 @@ def _off_the_jaw(points: Floats, shape: Floats) -> Floats:
     """0..1 (V,): how far from the lower half of a face of `shape` (478, 3) `points` (V, 3) are, head centimetres."""
     from scipy.spatial import cKDTree
 
-    lower = shape[shape[:, 1] < shape[list(EARS), 1].mean()]
+    lower = shape[shape[:, 1] < shape[list(BESIDE), 1].mean()]
     distance, _ = cKDTree(lower).query(points)
     return np.asarray(np.clip((distance - JAW[0]) / (JAW[1] - JAW[0]), 0, 1), np.float32)
 

@@ -7,17 +7,18 @@ sight do that pass the face, in ridges along them; that side is made even.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vivant.avatars.real3d.surface_net import evened, neighbour_means
-from vivant.avatars.real3d.view_space import HALF, HALF_DEEP, camera_from_view
+from vivant.avatars.real3d.surface_net import evened
+from vivant.avatars.real3d.view_space import HALF, HALF_DEEP, camera_from_view, grid
 from vivant.face.pose import angles_from_rotation
 
 Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
 
 SIDE = 64
 """Steps of the grid on which the back is opened; a ball has no fine details."""
@@ -54,18 +55,24 @@ def without_stumps(density: Floats, rotation: Tensor) -> Floats:
     return np.minimum(density, STEEP * _steps(allowed, len(density)))
 
 
-def with_even_far_side(points: Floats, triangles: Ints, hidden: Floats, rotation: Floats) -> Floats:
+def far_side(points: Floats, rotation: Floats, begins: tuple[float, float]) -> Floats:
+    """0..1 (V,): how far `points` (V, 3) of a head at `rotation` (3, 3) are on the side that looks away.
+
+    Nothing is where it looks ahead. The side `begins` between two distances from the middle of the head, centimetres.
+    """
+    yaw = angles_from_rotation(rotation)[0]
+    return _between(np.abs(np.rad2deg(yaw)), YAW) * _between((points @ rotation)[:, 0] * np.sign(yaw), begins)
+
+
+def with_even_far_side(points: Floats, mean: Any, hidden: Floats, rotation: Floats) -> Floats:
     """`points` (V, 3) of a head that stands at `rotation` (3, 3), even where they are `hidden` (V,) and look away.
 
-    What the picture shows keeps its place, and so does its outline.
+    `mean` is that of `neighbour_means`. What the picture shows keeps its place, and so does its outline.
     """
-    yaw = np.rad2deg(angles_from_rotation(rotation)[0])
-    aside = _between(np.abs(yaw), YAW)
-    if not aside:
+    far = far_side(points, rotation, FAR)
+    if not far.any():
         return points
-    head = points @ rotation
-    mean = neighbour_means(triangles, len(points))
-    far = aside * _between(head[:, 0] * np.sign(yaw), FAR) * _between(head[:, 1], NECK)
+    far *= _between((points @ rotation)[:, 1], NECK)
     share = evened((hidden * far)[:, None], mean, BORDER)
     for _ in range(TIMES):
         points = points + share * (evened(points, mean, ROUNDS) - points)
@@ -79,10 +86,8 @@ def _between(values: Floats, ends: tuple[float, float]) -> Floats:
 
 def _places(rotation: Tensor) -> Floats:
     """Head centimetres (3, w, v, u) of the points of the grid."""
-    line = torch.linspace(-1, 1, SIDE)
-    w, v, u = torch.meshgrid(line, line, line, indexing="ij")
-    view = torch.stack([u, v, w], -1).reshape(1, -1, 3)
-    return (camera_from_view(view, rotation) @ rotation)[0].T.reshape(3, SIDE, SIDE, SIDE).numpy()
+    head = camera_from_view(grid(SIDE)[None], rotation) @ rotation
+    return head[0].T.reshape(3, SIDE, SIDE, SIDE).numpy()
 
 
 def _steps(field: Floats, side: int) -> Floats:

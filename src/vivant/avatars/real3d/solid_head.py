@@ -13,7 +13,7 @@ from vivant.avatars.real3d.hidden_shape import with_even_far_side, without_stump
 from vivant.avatars.real3d.long_hair import LongHair, with_hair_behind
 from vivant.avatars.real3d.networks.view_planes import MASK, Planes, ViewDecoder
 from vivant.avatars.real3d.surface_net import evened, large_parts, neighbour_means, neighbours, smoothed, surface_net
-from vivant.avatars.real3d.view_space import camera_from_view, mirrored
+from vivant.avatars.real3d.view_space import camera_from_view, grid, mirrored
 from vivant.face.normals import vertex_normals
 from vivant.face.raster import rasterise
 
@@ -95,23 +95,24 @@ def solid_head(planes: Planes, decoder: ViewDecoder, rotation: Tensor, long: Lon
     trust *= seen
     trust[:, 0] -= BEHIND * (1 - seen[:, 0])
     points = np.ascontiguousarray(camera_from_view(view, rotation)[0].numpy())
-    points = with_even_far_side(points, triangles, 1 - seen[:, 0], rotation[0].numpy())
+    mean = neighbour_means(triangles, len(points))
+    points = with_even_far_side(points, mean, 1 - seen[:, 0], rotation[0].numpy())
     facing = (vertex_normals(points, triangles)[:, 2:] - OBLIQUE[0]) / (OBLIQUE[1] - OBLIQUE[0])
     trust = np.concatenate([trust, np.clip(facing, 0, 1)], 1).astype(np.float32)
-    trust = evened(trust, neighbour_means(triangles, len(points)), SOFTENING)
+    trust = evened(trust, mean, SOFTENING)
     trust[(np.abs(places[:, :2]) > BORDER).any(1)] = (1, 0, 1)  # a cut through the body, not its side
     return SolidHead(points, triangles, field.own[0].numpy() * np.float32(255), trust)
 
 
 def density_grid(planes: Planes, decoder: ViewDecoder, rotation: Tensor) -> Floats:
     """Density (128, 128, 128), w v u; nothing is beyond the mask or on the border."""
-    coarse = _density(planes, decoder, rotation, _grid(COARSE)).reshape(COARSE, COARSE, COARSE)
+    coarse = _density(planes, decoder, rotation, grid(COARSE)).reshape(COARSE, COARSE, COARSE)
     whole = torch.nn.functional.interpolate(
         coarse[None, None], (FINE, FINE, FINE), mode="trilinear", align_corners=True
     )[0, 0]
     near = torch.nn.functional.max_pool3d(whole[None], 3, 1, 1)[0] > 0
     near &= -torch.nn.functional.max_pool3d(-whole[None], 3, 1, 1)[0] < 0
-    whole[near] = _density(planes, decoder, rotation, _grid(FINE)[near.flatten()])
+    whole[near] = _density(planes, decoder, rotation, grid(FINE)[near.flatten()])
     result = whole.numpy()
     for axis in range(3):
         border = np.moveaxis(result, axis, 0)
@@ -140,13 +141,6 @@ def within_reach(head: Tensor) -> Tensor:
     """
     up, ahead = ((head[..., axis + 1] - MIDDLE_OF_HEAD[axis]) / REACH[axis] for axis in (0, 1))
     return 1 - torch.hypot(up.clamp(min=0), ahead)
-
-
-def _grid(side: int) -> Tensor:
-    """(S ** 3, 3) u v w, w slowest; S is the `side`."""
-    line = torch.linspace(-1, 1, side)
-    w, v, u = torch.meshgrid(line, line, line, indexing="ij")
-    return torch.stack([u, v, w], -1).reshape(-1, 3)
 
 
 def seen_share(mesh: Floats, triangles: Ints, places: Floats) -> Floats:

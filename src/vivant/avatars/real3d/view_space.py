@@ -36,6 +36,13 @@ def camera_from_view(points: Tensor, rotation: Tensor) -> Tensor:
     return near * (DISTANCE / (DISTANCE + near[..., 2:]))
 
 
+def grid(side: int) -> Tensor:
+    """View coordinates (S ** 3, 3) of a grid of so many steps a `side`, w slowest."""
+    line = torch.linspace(-1, 1, side)
+    w, v, u = torch.meshgrid(line, line, line, indexing="ij")
+    return torch.stack([u, v, w], -1).reshape(-1, 3)
+
+
 def normalised(near: Tensor, rotation: Tensor) -> Tensor:
     """View coordinates of points (N, M, 3) whose frustum is straight already, in centimetres at the head's origin."""
     return torch.cat([(near[..., :2] - _centre(rotation)[..., :2]) / HALF, (near[..., 2:] - DEEP) / HALF_DEEP], -1)
