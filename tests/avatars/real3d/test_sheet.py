@@ -24,7 +24,7 @@ def layers(person: np.ndarray, classes: np.ndarray) -> Any:
 
 @pytest.mark.parametrize("more", ["nothing", "an arm", "a lock"])
 def test_an_outline_is_a_rim_but_not_by_an_arm_or_by_hair(more: str) -> None:
-    """The mesh is a disc, the person two pixels wider."""
+    """The mesh is a disc, the person two pixels wider; no rim has an edge of its own."""
     person, classes = AWAY < 42, np.where(AWAY < 42, FACE_SKIN, 0)
     if more == "an arm":
         person = person | (COLUMNS > 60) & (abs(ROWS - 60) < 5)
@@ -34,3 +34,5 @@ def test_an_outline_is_a_rim_but_not_by_an_arm_or_by_hair(more: str) -> None:
     right, left = rim[60, 104 - OVERLAP : 104], rim[60, 16 : 16 + OVERLAP]
     assert (left == 255).all()
     assert (right == (255 if more == "nothing" else 0)).all()
+    steps = [np.abs(np.diff(rim.astype(np.int32), axis=axis)).max() for axis in (0, 1)]
+    assert max(steps) <= 1 + 255 / OVERLAP * np.sqrt(2)

@@ -52,12 +52,15 @@ def sheet_behind(mesh: Points, source: Source, layers: Layers) -> tuple[Points, 
 
 
 def rim_of(share: Bytes, covered: NDArray[np.bool_], layers: Layers) -> Bytes:
-    """The part of `share` (H, W) by which no hair and nothing broader lies that is not `covered` (H, W) by the mesh."""
+    """The part of `share` (H, W) by which no hair and nothing broader lies that is not `covered` (H, W) by the mesh.
+
+    It begins softly.
+    """
     beyond = ((layers.cut.alpha > 0.5) & ~covered).astype(np.uint8)
     broad = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((RIM, RIM), np.uint8))
-    kept = ((broad > 0) | (layers.classes == HAIR)).astype(np.uint8)
-    near = cv2.dilate(kept, np.ones((2 * OVERLAP + 1,) * 2, np.uint8))
-    return np.asarray(share * (1 - near), np.uint8)
+    others = 1 - ((broad > 0) | (layers.classes == HAIR)).astype(np.uint8)
+    away = cv2.distanceTransform(others, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(share * np.clip(away / OVERLAP - 1, 0, 1), np.uint8)
 
 
 def _lattice(rows: int, columns: int) -> Ints:
